@@ -1,0 +1,58 @@
+# Everything sets itself up: the project's environment is .venv, the tools' environments lie apart in .tools (their pins clash).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+UV := .tools/uv/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+export UV_PYTHON_DOWNLOADS := never
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "Lanekeeper needs Python 3.11 to 3.14, this is %d.%d: call make PYTHON=python3.13" % v)'
+	$(PYTHON) -m venv .tools/uv
+	.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/.ready: requirements/dev.txt pyproject.toml | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python .venv/bin/python --require-hashes -r requirements/dev.txt
+	$(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.tools/sam/.ready: requirements/sam.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .tools/sam
+	$(UV) pip install --quiet --python .tools/sam/bin/python --require-hashes -r requirements/sam.txt
+	@touch $@
+
+.tools/ministack/.ready: requirements/ministack.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .tools/ministack
+	$(UV) pip install --quiet --python .tools/ministack/bin/python --require-hashes -r requirements/ministack.txt
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready ## set up all environments
+
+.PHONY: demo
+demo: setup ## the whole system on this machine: deploy, send a day's requests, show the bill
+	@.venv/bin/python -m local.demo
+
+.PHONY: test
+test: .venv/.ready ## every test, one summary
+	@.venv/bin/python -m pytest
+
+.PHONY: lint
+lint: .venv/.ready ## ruff, mypy strict, import rules
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.PHONY: lock
+lock: | $(UV) ## renew every lock file
+	for part in uv dev sam ministack; do $(COMPILE) requirements/$$part.in -o requirements/$$part.txt || exit 1; done
+	$(COMPILE) --constraint requirements/dev.txt shared/requirements.in -o shared/requirements.txt
