@@ -1,0 +1,1 @@
+"""Lanekeeper: every Claude request in the right lane, answered in time at the lowest price."""

@@ -1,0 +1,220 @@
+"""Accept: read, decide, record, hand over to a lane.
+
+The order of writes is the protocol. Batch lane: request rows, segment in S3, segment row READY (the commit point),
+wake-up. Real time: request row, RealtimeQueue. A message is acknowledged only when all of its writes are done, so
+whatever a crash leaves behind is completed by the message's redelivery.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.classify import class_of, classify, time_left
+from lanekeeper.dynamo import Item
+from lanekeeper.errors import LanekeeperError, RejectedError, SegmentAbandonedError
+from lanekeeper.events import CompletionBus, request_completed
+from lanekeeper.identity import ulid
+from lanekeeper.intake import read_request
+from lanekeeper.models import Decision, Lane, Request, SegmentState, Stage
+from lanekeeper.policy import Registry
+from lanekeeper.queues import Message, Queue
+from lanekeeper.realtime_messages import write_message
+from lanekeeper.requests_table import RequestsTable, new_row
+from lanekeeper.segments import is_rebuffered, new_segment, segment_row
+from lanekeeper.spool import Spool
+from lanekeeper.telemetry import count, logger
+
+from .reject import Reject
+
+GRACE = timedelta(seconds=60)  # after the window: by then a wake-up that was not lost has been served
+
+
+class StillMovingError(LanekeeperError):
+    """Another classifier is giving this request a new home: its message waits until that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request, and every message of this event that brings it."""
+
+    request: Request
+    decision: Decision
+    messages: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One event's bookkeeping: which messages must come again."""
+
+    failed: set[str] = field(default_factory=set)
+
+    @contextmanager
+    def boundary(self, messages: Sequence[Message]) -> Iterator[None]:
+        """What fails in here fails for these messages alone; they come again."""
+        try:
+            yield
+        except (LanekeeperError, ClientError, BotoCoreError) as error:
+            logger.warning("accept failed", action="accept-failed", error=type(error).__name__, messages=len(messages))
+            self.failed.update(message.id for message in messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accept:
+    """The classifier's one deed."""
+
+    stage: Stage
+    registry: Registry
+    window: timedelta
+    requests: RequestsTable
+    batches: BatchesTable
+    spool: Spool
+    realtime_queue: Queue
+    batch_queue: Queue
+    bus: CompletionBus
+    reject: Reject
+    entropy: Callable[[int], bytes]
+
+    def __call__(self, messages: Sequence[Message], *, now: datetime) -> list[str]:
+        """Accepts what can be accepted; returns the ids of the messages that must come again."""
+        run = Run()
+        arrivals = self._read(messages, run, now)
+        urgent = [arrival for arrival in arrivals if arrival.decision.lane is Lane.REALTIME]
+        with run.boundary(_messages(urgent)):
+            self._to_realtime(urgent, run, now)
+        waiting = [arrival for arrival in arrivals if arrival.decision.lane is Lane.BATCH]
+        for class_id, group in self._by_class(waiting, now).items():
+            with run.boundary(_messages(group)):
+                self._to_batch(class_id, group, run, now)
+        return sorted(run.failed)
+
+    # reading
+
+    def _read(self, messages: Sequence[Message], run: Run, now: datetime) -> list[Arrival]:
+        arrivals: dict[str, Arrival] = {}
+        for message in messages:
+            with run.boundary([message]):
+                try:
+                    self._read_one(message, arrivals, now)
+                except RejectedError as error:
+                    self.reject(message, error, now=now)
+        return list(arrivals.values())
+
+    def _read_one(self, message: Message, arrivals: dict[str, Arrival], now: datetime) -> None:
+        request = read_request(message.body, sent_at=message.sent_at, registry=self.registry)
+        twin = arrivals.get(request.key)
+        if twin is None:
+            decision = classify(request, self.registry[request.workload], stage=self.stage, now=now)
+            arrivals[request.key] = Arrival(request, decision, [message])
+        elif twin.request.content_hash == request.content_hash:
+            twin.messages.append(message)
+        else:
+            raise _conflict()
+
+    def _by_class(self, arrivals: Sequence[Arrival], now: datetime) -> dict[str, list[Arrival]]:
+        groups: dict[str, list[Arrival]] = defaultdict(list)
+        for arrival in arrivals:
+            groups[class_of(arrival.request.workload, time_left(arrival.request, now))].append(arrival)
+        return groups
+
+    # real time
+
+    def _to_realtime(self, arrivals: Sequence[Arrival], run: Run, now: datetime) -> None:
+        rows = [new_row(arrival.request, arrival.decision, segment=None, now=now) for arrival in arrivals]
+        urgent, in_batch_lane = [], []
+        for arrival, row in zip(arrivals, self.requests.accept_many(rows), strict=True):
+            with run.boundary(arrival.messages):
+                if row is None or (row["lane"] == Lane.REALTIME and self._is_unanswered(arrival, row, now)):
+                    urgent.append(arrival)
+                elif row["lane"] == Lane.BATCH:  # it came before, and could wait then: the first decision stands
+                    in_batch_lane.append(arrival)
+        self._send_realtime(urgent, run)
+        for class_id, group in self._by_class(in_batch_lane, now).items():
+            self._to_batch(class_id, group, run, now)
+
+    def _send_realtime(self, arrivals: Sequence[Arrival], run: Run) -> None:
+        bodies = [(write_message(arrival.request, self.spool), arrival.request.workload) for arrival in arrivals]
+        for arrival, taken in zip(arrivals, self.realtime_queue.send_many(bodies), strict=True):
+            if not taken:
+                run.failed.update(message.id for message in arrival.messages)
+        count("RealtimeLaneRequests", len(arrivals))
+
+    # batch
+
+    def _to_batch(self, class_id: str, arrivals: Sequence[Arrival], run: Run, now: datetime) -> None:
+        segment = ulid(now, self.entropy(10))
+        rows = [new_row(arrival.request, arrival.decision, segment=segment, now=now) for arrival in arrivals]
+        joining = []
+        for arrival, row in zip(arrivals, self.requests.accept_many(rows), strict=True):
+            with run.boundary(arrival.messages):
+                if row is None or self._joins(arrival, row, segment, class_id, now):
+                    joining.append(arrival)
+        if joining:
+            with run.boundary(_messages(joining)):
+                self._commit(segment, class_id, [arrival.request for arrival in joining], now)
+
+    def _commit(self, segment: str, class_id: str, requests: Sequence[Request], now: datetime) -> None:
+        lines, entries = new_segment(segment, requests)
+        self.spool.write_segment(segment, lines, entries)
+        row = segment_row(segment, class_id, entries, now)
+        if not self.batches.commit_segment(row, look_at=now + self.window + GRACE):
+            raise SegmentAbandonedError("the requests of this segment were re-homed while it was written")
+        self._wake(class_id, segment)
+        count("BatchLaneRequests", len(requests))
+
+    def _wake(self, class_id: str, segment: str) -> None:
+        delay = round(self.window.total_seconds())
+        self.batch_queue.send({"class_id": class_id, "segment": segment}, delay_seconds=delay)
+
+    # requests that came before
+
+    def _joins(self, arrival: Arrival, row: Item, segment: str, class_id: str, now: datetime) -> bool:
+        """Whether a request that has a row already belongs into this new segment."""
+        if row.get("segment") == segment:  # our own write, answered twice
+            return True
+        if not self._is_unanswered(arrival, row, now):
+            return False
+        if row["lane"] == Lane.REALTIME:
+            self._send_again(arrival)
+            return False
+        return self._re_home(row, segment, class_id, now)
+
+    def _is_unanswered(self, arrival: Arrival, row: Item, now: datetime) -> bool:
+        """Sorts out conflicts, which are rejected, and answered requests, whose event is sent again."""
+        if row["content_hash"] != arrival.request.content_hash:
+            for message in arrival.messages:
+                self.reject(message, _conflict(), now=now)
+            return False
+        if "outcome" in row:
+            self.bus.send([request_completed(row, request_id=arrival.request.id, bucket=self.spool.bucket)])
+            return False
+        return True
+
+    def _send_again(self, arrival: Arrival) -> None:
+        self.realtime_queue.send(write_message(arrival.request, self.spool), group=arrival.request.workload)
+
+    def _re_home(self, row: Item, segment: str, class_id: str, now: datetime) -> bool:
+        """Moves a request out of a segment that was never committed; leaves it where one was."""
+        home = row["segment"]
+        if is_rebuffered(home):
+            return False
+        standing = self.batches.segment(home)
+        if standing is None and self.batches.abandon_segment(home, now=now):
+            if self.requests.move(row["request_key"], from_segment=home, to_segment=segment):
+                return True
+            raise StillMovingError("the request has moved between two looks")
+        if standing is None or standing.state is SegmentState.READY:
+            self._wake(class_id if standing is None else standing.class_id, home)
+        return False
+
+
+def _messages(arrivals: Sequence[Arrival]) -> list[Message]:
+    return [message for arrival in arrivals for message in arrival.messages]
+
+
+def _conflict() -> RejectedError:
+    return RejectedError("conflict", "another request was sent under this id: give each request an id of its own")

@@ -1,0 +1,75 @@
+"""Step 5: the results of one ended batch, stored whole, then their effects. Triggered by CollectQueue."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from lanekeeper import connections, dynamo
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.claude import Claude, connect
+from lanekeeper.events import CompletionBus
+from lanekeeper.ledger import Ledger
+from lanekeeper.pricing import standard_prices
+from lanekeeper.queues import Queue
+from lanekeeper.registry import deployed_registry
+from lanekeeper.requests_table import RequestsTable
+from lanekeeper.settings import CollectorSettings, load
+from lanekeeper.spool import Spool
+from lanekeeper.telemetry import logger, metrics
+
+from .collect import Collect
+from .effects import Effects
+from .rebuffer import Rebuffer
+from .store import Store
+
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> Any:
+    collect = _collect(load(CollectorSettings))
+
+    def one(record: SQSRecord) -> None:
+        collect(json.loads(record.body)["batch"], seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+
+    return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
+
+
+def _collect(settings: CollectorSettings) -> Collect:
+    dynamodb = dynamo.client()
+    batches = BatchesTable(dynamodb, settings.batches_table)
+    requests = RequestsTable(dynamodb, settings.requests_table)
+    spool = Spool(connections.s3(), settings.content_bucket)
+    prices = standard_prices()
+    return Collect(
+        batches=batches,
+        clock=lambda: datetime.now(UTC),
+        store=Store(
+            batches=batches,
+            spool=spool,
+            claude=Claude(connect(connections.claude_key(settings.claude_secret_arn), settings.claude_url)),
+            prices=prices,
+            entropy=os.urandom,
+        ),
+        effects=Effects(
+            batches=batches,
+            requests=requests,
+            ledger=Ledger(dynamodb, settings.ledger_table),
+            spool=spool,
+            bus=CompletionBus(connections.eventbridge(), settings.completion_bus),
+            prices=prices,
+            registry=deployed_registry(),
+            rebuffer=Rebuffer(
+                batches=batches,
+                requests=requests,
+                spool=spool,
+                batch_queue=Queue(connections.sqs(), settings.batch_queue_url),
+                window=timedelta(seconds=settings.batch_window_seconds),
+            ),
+        ),
+    )

@@ -1,0 +1,195 @@
+"""Phase 2: from the stored object alone: answers published, costs recorded, requests ended, the rest sent round again,
+events sent. Every write is keyed or conditional, and the work resumes at the last chunk, so repeats change nothing."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from lanekeeper import moments
+from lanekeeper.batch_rows import batch_of
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.dynamo import Item
+from lanekeeper.events import CompletionBus, Event, request_completed
+from lanekeeper.ledger import Ledger, LedgerRow
+from lanekeeper.lifecycle import RowVerdict, judge_row
+from lanekeeper.models import Batch, BatchState, Entry, Lane, Outcome
+from lanekeeper.policy import Notify, Registry
+from lanekeeper.pricing import PriceList
+from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
+from lanekeeper.results import Row, bill_of, read_row
+from lanekeeper.spool import Spool, Stored, result_key
+from lanekeeper.telemetry import count, seconds
+
+from .rebuffer import Again, Rebuffer
+
+CHUNK = 200  # rows between two notes of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One stored row and its bytes in the object."""
+
+    row: Row
+    entry: Entry
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What phase 1 left behind, as phase 2 needs it."""
+
+    batch: Batch
+    stored: Stored
+    answers: str  # the key under which consumers find the rows
+    entries: Mapping[str, list[Entry]]
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """STORED to COLLECTED."""
+
+    batches: BatchesTable
+    requests: RequestsTable
+    ledger: Ledger
+    spool: Spool
+    bus: CompletionBus
+    prices: PriceList
+    registry: Registry
+    rebuffer: Rebuffer
+
+    def __call__(self, item: Item, *, renew: Callable[[], None], clock: Callable[[], datetime]) -> None:
+        collection = self._collection(item)
+        self.spool.copy(collection.stored, collection.answers)
+        self.ledger.record(_cost_records(collection, item["bills"]), now=clock())
+        for chunk in self._chunks(collection, start=int(item.get("applied_to", 0))):
+            renew()
+            self._end_requests(collection, chunk, clock())
+            self.batches.note_progress(collection.batch, applied_to=chunk[-1].end)
+        if set(item["tally"]) - {"succeeded"}:
+            self.rebuffer(
+                collection.batch, self._again(collection), ended_at=collection.ended_at, clock=clock, renew=renew
+            )
+        self._announce(collection, item["tally"])
+        self.batches.move(collection.batch, BatchState.COLLECTED, {"answers": collection.answers})
+        _measure(collection.batch, item)
+
+    def _collection(self, item: Item) -> Collection:
+        batch, stored = batch_of(item), item["stored"]
+        ended_at = moments.from_text(item["ended_at"])
+        return Collection(
+            batch=batch,
+            stored=Stored(key=stored["key"], version=stored["version"], size=int(stored["size"])),
+            answers=result_key(batch.workload, moments.day_of(ended_at), batch.id),
+            entries={member.segment: self.spool.entries(member.segment) for member in batch.members},
+            ended_at=ended_at,
+        )
+
+    def _rows(self, collection: Collection, start: int = 0) -> Iterator[Placed]:
+        for line in self.spool.lines(collection.stored.key, start=start, version=collection.stored.version):
+            row = read_row(line)
+            yield Placed(row, collection.entries[row.segment][row.sequence], start, start + len(line) - 1)
+            start += len(line)
+
+    def _chunks(self, collection: Collection, *, start: int) -> Iterator[list[Placed]]:
+        chunk: list[Placed] = []
+        for placed in self._rows(collection, start):
+            chunk.append(placed)
+            if len(chunk) == CHUNK:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+    def _end_requests(self, collection: Collection, chunk: list[Placed], now: datetime) -> None:
+        endings = [(placed, ending) for placed in chunk if (ending := self._ending(collection, placed))]
+        self.requests.finish_many([ending for _, ending in endings], now=now)
+        if self.registry[collection.batch.workload].notify is Notify.EACH:
+            self.bus.send(self._completed(placed, ending) for placed, ending in endings)
+        for _, ending in endings:
+            count("RequestsSucceeded" if ending.outcome is Outcome.SUCCEEDED else "RequestsFailed")
+
+    def _ending(self, collection: Collection, placed: Placed) -> Ending | None:
+        """The terminal state that a row brings, or None where its request goes round again."""
+        verdict, reason = judge_row(placed.row.result, round_=placed.entry.round)
+        if verdict is RowVerdict.AGAIN:
+            return None
+        succeeded = verdict is RowVerdict.SUCCEEDED
+        return Ending(
+            key=placed.entry.key,
+            segment=placed.row.segment,
+            outcome=Outcome.SUCCEEDED if succeeded else Outcome.FAILED,
+            reason=reason,
+            answer_key=collection.answers,
+            answer_from=placed.start,
+            answer_to=placed.end,
+            cost_micro_usd=self._cost(placed.row, collection.ended_at) if succeeded else Decimal(0),
+        )
+
+    def _cost(self, row: Row, ended_at: datetime) -> Decimal | None:
+        _, cost = bill_of(row.result["message"], self.prices, batch=True, at=ended_at)
+        return None if cost is None else cost.micro_usd
+
+    def _again(self, collection: Collection) -> list[Again]:
+        return [
+            Again(placed.entry, placed.row.segment, placed.row.sequence)
+            for placed in self._rows(collection)
+            if judge_row(placed.row.result, round_=placed.entry.round)[0] is RowVerdict.AGAIN
+        ]
+
+    def _completed(self, placed: Placed, ending: Ending) -> Event:
+        row = ending_fields(ending) | {
+            "request_key": ending.key,
+            "workload": placed.entry.workload,
+            "lane": Lane.BATCH.value,
+        }
+        return request_completed(row, request_id=placed.entry.id, bucket=self.spool.bucket)
+
+    def _announce(self, collection: Collection, tally: Mapping[str, Any]) -> None:
+        batch = collection.batch
+        if self.registry[batch.workload].notify is Notify.NONE:
+            return
+        detail = {
+            "event_id": batch.id,
+            "workload": batch.workload,
+            "batch": batch.id,
+            "claude_batch": batch.claude_id,
+            "requests": batch.count,
+            "rows": {kind: int(number) for kind, number in tally.items()},
+            "answers": {"bucket": self.spool.bucket, "key": collection.answers},
+            "ended_at": moments.to_text(collection.ended_at),
+        }
+        self.bus.send([Event("BatchCompleted", detail)])
+
+
+def _cost_records(collection: Collection, bills: Mapping[str, Mapping[str, Any]]) -> Iterator[LedgerRow]:
+    for model, bill in bills.items():
+        yield LedgerRow(
+            workload=collection.batch.workload,
+            day=moments.day_of(collection.ended_at),
+            entry=f"batch#{collection.batch.id}#{model}",
+            lane=Lane.BATCH,
+            model=model,
+            kind="answer",
+            seconds=_seconds_at_claude(collection.batch),
+            **bill,
+        )
+
+
+def _seconds_at_claude(batch: Batch) -> Decimal | None:
+    """From created to ended, both by Claude's clock; None for a batch that never got there."""
+    if batch.created_at is None or batch.ended_at is None:
+        return None
+    span = moments.from_text(batch.ended_at) - moments.from_text(batch.created_at)
+    return Decimal(str(span.total_seconds()))
+
+
+def _measure(batch: Batch, item: Item) -> None:
+    count("BatchesCollected")
+    count("UnpricedModels", sum(bill["cost_micro_usd"] is None for bill in item["bills"].values()))
+    span = _seconds_at_claude(batch)
+    if span is not None:
+        seconds("BatchCompletionSeconds", float(span))

@@ -1,0 +1,86 @@
+"""Re-buffer: requests that were not answered and not billed go round again, in segments that any repeat names alike."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lanekeeper import moments
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.classify import class_of
+from lanekeeper.models import Batch, Entry
+from lanekeeper.queues import Queue
+from lanekeeper.requests_table import RequestsTable
+from lanekeeper.results import custom_id
+from lanekeeper.segments import REBUFFERED_SIZE, rebuffered_id, rebuffered_segment, segment_row
+from lanekeeper.spool import Spool, lines_key
+from lanekeeper.telemetry import count
+
+GRACE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A request for another round."""
+
+    entry: Entry
+    segment: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuffer:
+    """The order of writes is the protocol: object, rows moved, segment row READY (the commit point), wake-up."""
+
+    batches: BatchesTable
+    requests: RequestsTable
+    spool: Spool
+    batch_queue: Queue
+    window: timedelta
+
+    def __call__(
+        self,
+        batch: Batch,
+        again: Sequence[Again],
+        *,
+        ended_at: datetime,
+        clock: Callable[[], datetime],
+        renew: Callable[[], None],
+    ) -> None:
+        for segment, class_id, members in self._segments(batch, again, ended_at):
+            renew()
+            self._write(segment, class_id, members, clock())
+        count("RequestsRebuffered", len(again))
+
+    def _segments(
+        self, batch: Batch, again: Sequence[Again], ended_at: datetime
+    ) -> Iterator[tuple[str, str, list[Again]]]:
+        """Groups by round and class; the class goes by Claude's end of the batch, so that repeats agree on it."""
+        groups: dict[tuple[int, str], list[Again]] = defaultdict(list)
+        for one in sorted(again, key=lambda one: (one.segment, one.sequence)):
+            left = moments.from_text(one.entry.deadline) - ended_at
+            groups[one.entry.round + 1, class_of(batch.workload, left)].append(one)
+        for (round_, class_id), members in groups.items():
+            for number, start in enumerate(range(0, len(members), REBUFFERED_SIZE)):
+                band = class_id.rpartition(".")[2]
+                segment = rebuffered_id(batch.id, round_=round_, band=band, number=number)
+                yield segment, class_id, members[start : start + REBUFFERED_SIZE]
+
+    def _write(self, segment: str, class_id: str, members: Sequence[Again], now: datetime) -> None:
+        lines, entries = rebuffered_segment(segment, self._lines(members))
+        self.spool.write_segment(segment, lines, entries)
+        for member in members:
+            self.requests.move(member.entry.key, from_segment=member.segment, to_segment=segment)
+        self.batches.commit_segment(segment_row(segment, class_id, entries, now), look_at=now + self.window + GRACE)
+        delay = round(self.window.total_seconds())
+        self.batch_queue.send({"class_id": class_id, "segment": segment}, delay_seconds=delay)
+
+    def _lines(self, members: Sequence[Again]) -> Iterator[tuple[Entry, str, bytes]]:
+        """Each member with its former custom_id and line; each former segment is read once."""
+        by_segment: dict[str, dict[int, Again]] = defaultdict(dict)
+        for member in members:
+            by_segment[member.segment][member.sequence] = member
+        for segment, wanted in by_segment.items():
+            for sequence, line in enumerate(self.spool.lines(lines_key(segment))):
+                if sequence in wanted:
+                    yield wanted[sequence].entry, custom_id(segment, sequence), line

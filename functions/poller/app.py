@@ -1,0 +1,39 @@
+"""Step 4: what stands still is moved on, what has ended goes to the collector. Triggered by the schedule."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lanekeeper import connections, dynamo
+from lanekeeper.advance import Advance
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.claude import Claude, connect
+from lanekeeper.queues import Queue
+from lanekeeper.settings import PollerSettings, load
+from lanekeeper.spool import Spool
+from lanekeeper.telemetry import logger, metrics
+
+from .tick import Tick
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
+    tick = _tick(load(PollerSettings))
+    return tick(now=datetime.now(UTC), seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+
+
+def _tick(settings: PollerSettings) -> Tick:
+    batches = BatchesTable(dynamo.client(), settings.batches_table)
+    claude = Claude(connect(connections.claude_key(settings.claude_secret_arn), settings.claude_url))
+    return Tick(
+        batches=batches,
+        claude=claude,
+        advance=Advance(
+            batches=batches,
+            spool=Spool(connections.s3(), settings.content_bucket),
+            claude=claude,
+            settle_after=timedelta(seconds=settings.settle_seconds),
+        ),
+        batch_queue=Queue(connections.sqs(), settings.batch_queue_url),
+        collect_queue=Queue(connections.sqs(), settings.collect_queue_url),
+    )

@@ -1,0 +1,94 @@
+"""One tick: wake forgotten segments, take each batch one step on, hand ended ones to the collector."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lanekeeper import moments
+from lanekeeper.advance import Advance
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.claude import Claude
+from lanekeeper.errors import ClaudeError
+from lanekeeper.models import Batch, BatchState, ClaudeBatch
+from lanekeeper.queues import Queue
+from lanekeeper.telemetry import count, logger, seconds
+
+COLLECT_PATIENCE = timedelta(seconds=120)  # a collector that has not taken its lease by then is called again
+LEAST_SECONDS = 12.0  # a step begun with less could be cut off half-way; it waits for the next tick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """The poller's one deed. Overlapping ticks do no harm: each step is conditional."""
+
+    batches: BatchesTable
+    claude: Claude
+    advance: Advance
+    batch_queue: Queue
+    collect_queue: Queue
+
+    def __call__(self, *, now: datetime, seconds_left: Callable[[], float]) -> dict[str, int]:
+        """Returns what it found, for whoever invokes it by hand."""
+        self._wake_forgotten(now)
+        batches = sorted(self.batches.open_batches(), key=lambda batch: batch.deadline)
+        due = [batch for batch in batches if moments.from_text(batch.next_action_at) <= now]
+        statuses = self._statuses(due)
+        for batch in due:
+            if seconds_left() < LEAST_SECONDS:
+                break
+            self._step(batch, statuses, now, seconds_left())
+        self._measure(batches, now)
+        return {"open": len(batches), "due": len(due)}
+
+    def _wake_forgotten(self, now: datetime) -> None:
+        """One wake-up a class is enough: the submitter looks at all of its segments."""
+        forgotten = {segment.class_id: segment.id for segment in self.batches.overdue_segments(now)}
+        for class_id, segment in forgotten.items():
+            self.batch_queue.send({"class_id": class_id, "segment": segment})
+
+    def _statuses(self, due: Sequence[Batch]) -> dict[str, ClaudeBatch]:
+        """The state of all open batches by one listing; what it does not show is asked for singly."""
+        if not any(batch.state is BatchState.OPEN for batch in due):
+            return {}
+        try:
+            return {batch.id: batch for batch in self.claude.latest_batches()}
+        except ClaudeError as error:
+            logger.warning("listing failed", action="listing-failed", error=str(error))
+            return {}
+
+    def _step(self, batch: Batch, statuses: dict[str, ClaudeBatch], now: datetime, seconds_left: float) -> None:
+        try:
+            if batch.state is BatchState.OPEN:
+                self._look_at(batch, statuses, now)
+            elif batch.state in (BatchState.ENDED, BatchState.STORED):
+                self._collect(batch, now)
+            else:
+                self.advance(batch, now=now, seconds_left=seconds_left)
+        except (ClaudeError, ClientError, BotoCoreError) as error:  # the next tick tries again; the others go on
+            logger.warning("step failed", action="step-failed", batch=batch.id, error=type(error).__name__)
+            count("PollerStepsFailed")
+
+    def _look_at(self, batch: Batch, statuses: dict[str, ClaudeBatch], now: datetime) -> None:
+        claude_id = str(batch.claude_id)
+        status = statuses.get(claude_id) or self.claude.retrieve(claude_id)
+        if not status.ended or status.ended_at is None:
+            return
+        fields = {"ended_at": status.ended_at, "next_action_at": moments.to_text(now + COLLECT_PATIENCE)}
+        if self.batches.move(batch, BatchState.ENDED, fields):
+            logger.info("batch ended", action="batch-ended", batch=batch.id, claude_batch=batch.claude_id)
+            self._call_collector(batch)
+
+    def _collect(self, batch: Batch, now: datetime) -> None:
+        if self.batches.look_again(batch, now + COLLECT_PATIENCE):
+            self._call_collector(batch)
+
+    def _call_collector(self, batch: Batch) -> None:
+        self.collect_queue.send({"batch": batch.id}, group=batch.workload)
+
+    def _measure(self, batches: Sequence[Batch], now: datetime) -> None:
+        count("PollerTicks")
+        count("OpenBatches", len(batches))
+        ages = [(now - moments.from_text(batch.sealed_at)).total_seconds() for batch in batches]
+        seconds("OldestOpenBatchSeconds", max(ages, default=0.0))

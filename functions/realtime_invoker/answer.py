@@ -1,0 +1,137 @@
+"""Answer: every message of one invocation at once, each call under a lease in its request's row.
+
+A Messages call cannot be made idempotent: if its worker dies in flight, it may be paid again. So the lease is written
+before the call, an answer is stored as soon as it is there, and a delivery that finds a dead worker's lease looks for
+that stored answer before it pays, and notes a possible duplicate where there is none.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lanekeeper import moments
+from lanekeeper.claude import Claude
+from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError, LanekeeperError
+from lanekeeper.lifecycle import Begin, Refusal, begin, judge_refusal, retry_delay
+from lanekeeper.queues import Message, Queue
+from lanekeeper.realtime_messages import RealtimeRequest, read_message
+from lanekeeper.requests_table import RequestsTable
+from lanekeeper.telemetry import count, logger
+
+from .finish import Attempt, Finish
+
+WRITE_SECONDS = 15.0  # kept back from the function's time, for storing what the call answers
+LEASE_MARGIN = timedelta(seconds=30)  # past the function's end, for clocks that differ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The real-time invoker's one deed."""
+
+    requests: RequestsTable
+    claude: Claude
+    queue: Queue
+    dead_letter_queue: Queue
+    finish: Finish
+    clock: Callable[[], datetime]
+    jitter: Callable[[], float]
+
+    def __call__(self, messages: Sequence[Message], *, seconds_left: Callable[[], float]) -> list[str]:
+        """Returns the ids of the messages that must come again."""
+        lease = timedelta(seconds=seconds_left()) + LEASE_MARGIN
+        self.queue.delay_many(messages, math.ceil(lease.total_seconds()))  # a dead worker's messages come back soon
+        with ThreadPoolExecutor(max_workers=len(messages)) as pool:
+            done = pool.map(lambda message: self._one(message, lease, seconds_left), messages)
+        return [message.id for message, is_done in zip(messages, done, strict=True) if not is_done]
+
+    def _one(self, message: Message, lease: timedelta, seconds_left: Callable[[], float]) -> bool:
+        try:
+            request = read_message(message.body, self.finish.spool)
+            return self._deliver(message, request, lease, seconds_left)
+        except (LanekeeperError, ClientError, BotoCoreError) as error:
+            logger.warning("delivery failed", action="realtime-failed", error=type(error).__name__)
+            return False
+
+    def _deliver(
+        self, message: Message, request: RealtimeRequest, lease: timedelta, seconds_left: Callable[[], float]
+    ) -> bool:
+        row = self.requests.get(request.key)
+        now = self.clock()
+        state = begin(row, now=now)
+        if row is None or state is Begin.UNKNOWN:
+            return self._dead_letter(message, "no-row")
+        if state is Begin.DONE:
+            return self.finish.announce(request, row)
+        if state is Begin.BUSY:
+            return self._come_back(
+                message, math.ceil((moments.from_text(row["lease_until"]) - now).total_seconds()) + 1
+            )
+        if state is not Begin.ANSWER and self.finish.recover(request, row):
+            return True
+        if state is Begin.GIVE_UP:
+            self.finish.give_up(request, row)
+            return self._dead_letter(message, "crash-loop")
+        return self._attempt(message, request, row, now + lease, seconds_left)
+
+    def _attempt(
+        self,
+        message: Message,
+        request: RealtimeRequest,
+        row: Mapping[str, Any],
+        lease_until: datetime,
+        seconds_left: Callable[[], float],
+    ) -> bool:
+        attempt = Attempt(number=int(row["attempt"]) + 1, started_at=self.clock(), accepted_at=row["accepted_at"])
+        put = {
+            "attempt": attempt.number,
+            "attempt_at": moments.to_text(attempt.started_at),
+            "lease_until": moments.to_text(lease_until),
+            "lost_leases": int(row.get("lost_leases", 0)) + ("lease_until" in row),
+        }
+        timeout = seconds_left() - WRITE_SECONDS
+        if timeout <= 0 or not self.requests.begin_attempt(request.key, seen=row, put=put):
+            return False
+        try:
+            answer = self.claude.answer(_body(request), timeout=timeout)
+        except ClaudeUnclearError as error:
+            if error.status is None:
+                self.finish.possible_duplicate(request, attempt)
+            return self._try_later(message, request, attempt, error)
+        except ClaudeRefusedError as error:
+            if judge_refusal(error, count=1) is not Refusal.FINAL:
+                return self._try_later(message, request, attempt, error)
+            return self.finish.refused(request, attempt, error)
+        return self.finish.answered(request, attempt, answer)
+
+    def _try_later(
+        self,
+        message: Message,
+        request: RealtimeRequest,
+        attempt: Attempt,
+        error: ClaudeUnclearError | ClaudeRefusedError,
+    ) -> bool:
+        """Back to the queue: waiting costs nothing there, a sleep in here would."""
+        logger.warning("claude said not now", action="realtime-later", error=str(error), request=request.key)
+        count("RealtimeRetries")
+        self.requests.release_attempt(request.key, attempt=attempt.number)
+        return self._come_back(message, retry_delay(error, receives=message.receives, jitter=self.jitter()))
+
+    def _come_back(self, message: Message, visible_in: int) -> bool:
+        self.queue.delay(message, visible_in)
+        return False
+
+    def _dead_letter(self, message: Message, reason: str) -> bool:
+        """Explicitly, since the queue's own receive limit is high: an outage must not empty the queue in here."""
+        logger.error("dead letter", action="realtime-dead-letter", reason=reason, message_id=message.id)
+        self.dead_letter_queue.send(json.loads(message.body))
+        return True
+
+
+def _body(request: RealtimeRequest) -> bytes:
+    return json.dumps(request.params, ensure_ascii=False, separators=(",", ":")).encode()

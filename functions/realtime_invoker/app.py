@@ -1,0 +1,54 @@
+"""Step 2: urgent requests answered within seconds. Triggered by RealtimeQueue."""
+
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+from lanekeeper import connections, dynamo
+from lanekeeper.claude import Claude, connect
+from lanekeeper.events import CompletionBus
+from lanekeeper.ledger import Ledger
+from lanekeeper.pricing import standard_prices
+from lanekeeper.queues import Queue, messages_of, partial_failures
+from lanekeeper.registry import deployed_registry
+from lanekeeper.requests_table import RequestsTable
+from lanekeeper.settings import RealtimeInvokerSettings, load
+from lanekeeper.spool import Spool
+from lanekeeper.telemetry import logger, metrics
+
+from .answer import Answer
+from .finish import Finish
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    answer = _answer(load(RealtimeInvokerSettings))
+    failed = answer(messages_of(event), seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+    return partial_failures(failed)
+
+
+def _answer(settings: RealtimeInvokerSettings) -> Answer:
+    requests = RequestsTable(dynamo.client(), settings.requests_table)
+    claude_key = connections.claude_key(settings.claude_secret_arn)
+    return Answer(
+        requests=requests,
+        claude=Claude(connect(claude_key, settings.claude_url)),
+        queue=Queue(connections.sqs(), settings.realtime_queue_url),
+        dead_letter_queue=Queue(connections.sqs(), settings.realtime_dead_letter_queue_url),
+        clock=_now,
+        jitter=random.random,
+        finish=Finish(
+            requests=requests,
+            ledger=Ledger(dynamo.client(), settings.ledger_table),
+            spool=Spool(connections.s3(), settings.content_bucket),
+            bus=CompletionBus(connections.eventbridge(), settings.completion_bus),
+            prices=standard_prices(),
+            registry=deployed_registry(),
+            clock=_now,
+        ),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

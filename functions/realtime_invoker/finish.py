@@ -1,0 +1,186 @@
+"""The end of a real-time request: answer to S3, cost to the ledger, terminal state to its row, event. In this order."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from lanekeeper import moments
+from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError
+from lanekeeper.events import CompletionBus, request_completed
+from lanekeeper.ledger import Ledger, LedgerRow
+from lanekeeper.lifecycle import MAX_LOST_LEASES
+from lanekeeper.models import Lane, Outcome
+from lanekeeper.policy import Notify, Registry
+from lanekeeper.pricing import PriceList
+from lanekeeper.realtime_messages import RealtimeRequest
+from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
+from lanekeeper.results import bill_of, result_line
+from lanekeeper.spool import Spool, result_key
+from lanekeeper.telemetry import count, seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One lease on a request."""
+
+    number: int
+    started_at: datetime
+    accepted_at: str
+
+    @classmethod
+    def last_of(cls, row: Mapping[str, Any]) -> "Attempt":
+        return cls(
+            number=int(row["attempt"]), started_at=moments.from_text(row["attempt_at"]), accepted_at=row["accepted_at"]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """Every way in which a real-time request ends. All return True: the message is done with."""
+
+    requests: RequestsTable
+    ledger: Ledger
+    spool: Spool
+    bus: CompletionBus
+    prices: PriceList
+    registry: Registry
+    clock: Callable[[], datetime]
+
+    def answered(self, request: RealtimeRequest, attempt: Attempt, answer: bytes) -> bool:
+        """Claude answered. Raises ClaudeUnclearError where what came is no message."""
+        try:
+            message = json.loads(answer)
+            message["usage"], message["model"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ClaudeUnclearError(f"an answer that is none: {type(error).__name__}") from None
+        line = self._store(request, attempt, {"type": "succeeded", "message": message})
+        return self._succeeded(request, attempt, message, len(line) - 1)
+
+    def recover(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
+        """Finishes what a dead worker had stored already; else notes that its call may have been paid. False then."""
+        attempt = Attempt.last_of(row)
+        line = self.spool.find(_answer_key(request, attempt))
+        if line is None:
+            self.possible_duplicate(request, attempt)
+            return False
+        result = json.loads(line)["result"]
+        if result["type"] == "succeeded":
+            return self._succeeded(request, attempt, result["message"], len(line) - 1)
+        return self._failed(request, attempt, "refused", len(line) - 1)
+
+    def refused(self, request: RealtimeRequest, attempt: Attempt, error: ClaudeRefusedError) -> bool:
+        """The request itself is at fault; Claude's own words lie in S3."""
+        body = error.body or {"type": "error", "error": {"type": error.error_type}}
+        line = self._store(request, attempt, {"type": "errored", "error": body})
+        return self._failed(request, attempt, error.error_type, len(line) - 1)
+
+    def give_up(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
+        """Every worker that took it died: it gets its end, and a person its message."""
+        attempt = Attempt.last_of(row)
+        error = {"type": "error", "error": {"type": "crash_loop", "message": f"{MAX_LOST_LEASES} workers died over it"}}
+        line = self._store(request, attempt, {"type": "errored", "error": error})
+        return self._failed(request, attempt, "crash-loop", len(line) - 1)
+
+    def possible_duplicate(self, request: RealtimeRequest, attempt: Attempt) -> None:
+        """A call whose answer nobody saw: perhaps billed, so its cost is unknown, not 0."""
+        count("PossibleDuplicates")
+        self.ledger.record([self._cost_record(request, attempt, "possible_duplicate")], now=self.clock())
+
+    def announce(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
+        """Tells consumers, where their workload wants to be told; a redelivery tells them again."""
+        if self.registry[request.workload].notify is not Notify.NONE:
+            self.bus.send([request_completed(row, request_id=request.id, bucket=self.spool.bucket)])
+        return True
+
+    def _store(self, request: RealtimeRequest, attempt: Attempt, result: Mapping[str, Any]) -> bytes:
+        row = json.dumps({"custom_id": None, "result": result}, ensure_ascii=False).encode()
+        line = result_line(
+            row,
+            request_id=request.id,
+            workload=request.workload,
+            metadata=request.metadata,
+            batch=None,
+            ended_at=moments.to_text(self.clock()),
+        )
+        self.spool.put(_answer_key(request, attempt), line)
+        return line
+
+    def _succeeded(self, request: RealtimeRequest, attempt: Attempt, message: Mapping[str, Any], size: int) -> bool:
+        usage, cost = bill_of(message, self.prices, batch=False, at=attempt.started_at)
+        record = self._cost_record(
+            request,
+            attempt,
+            "answer",
+            model=str(message["model"]),
+            requests=1,
+            tokens=usage.tokens() | {"web_search": usage.web_searches},
+            cost_micro_usd=cost.micro_usd if cost else None,
+            standard_micro_usd=cost.standard_micro_usd if cost else None,
+            price_version=cost.price_version if cost else None,
+        )
+        self.ledger.record([record], now=self.clock())
+        count("UnpricedModels", int(cost is None))
+        reason = str(message.get("stop_reason"))
+        return self._end(request, attempt, Outcome.SUCCEEDED, reason, size, cost.micro_usd if cost else None)
+
+    def _failed(self, request: RealtimeRequest, attempt: Attempt, reason: str, size: int) -> bool:
+        return self._end(request, attempt, Outcome.FAILED, reason, size, Decimal(0))
+
+    def _end(
+        self,
+        request: RealtimeRequest,
+        attempt: Attempt,
+        outcome: Outcome,
+        reason: str,
+        size: int,
+        cost: Decimal | None,
+    ) -> bool:
+        ending = Ending(
+            key=request.key,
+            segment=None,
+            outcome=outcome,
+            reason=reason,
+            answer_key=_answer_key(request, attempt),
+            answer_from=0,
+            answer_to=size,
+            cost_micro_usd=cost,
+        )
+        self.requests.finish_many([ending], now=self.clock())
+        count("RequestsSucceeded" if outcome is Outcome.SUCCEEDED else "RequestsFailed")
+        seconds("RealtimeAnswerSeconds", self._waited(attempt))
+        row = ending_fields(ending) | {
+            "request_key": request.key,
+            "workload": request.workload,
+            "lane": Lane.REALTIME.value,
+        }
+        return self.announce(request, row)
+
+    def _waited(self, attempt: Attempt) -> float:
+        return (self.clock() - moments.from_text(attempt.accepted_at)).total_seconds()
+
+    def _cost_record(self, request: RealtimeRequest, attempt: Attempt, kind: str, **billed: Any) -> LedgerRow:
+        unknown: dict[str, Any] = {
+            "model": str(request.params["model"]),
+            "requests": 1,
+            "tokens": {},
+            "cost_micro_usd": None,
+            "standard_micro_usd": None,
+            "price_version": None,
+        }
+        return LedgerRow(
+            workload=request.workload,
+            day=moments.day_of(attempt.started_at),
+            entry=f"realtime#{request.key}#{attempt.number}" + ("#unseen" if kind == "possible_duplicate" else ""),
+            lane=Lane.REALTIME,
+            kind=kind,
+            seconds=Decimal(str(round(self._waited(attempt), 3))),
+            **(unknown | billed),
+        )
+
+
+def _answer_key(request: RealtimeRequest, attempt: Attempt) -> str:
+    day = moments.day_of(attempt.started_at)
+    return result_key(request.workload, day, f"realtime-{request.key}-{attempt.number}")

@@ -1,0 +1,159 @@
+"""`advance`, the only code that moves a batch on from SEALED to OPEN: the submitter calls it after sealing, the poller
+on each tick. Any number of callers at once do no harm: every move is conditional on the state it was decided from."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from lanekeeper import moments
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.batching import halves
+from lanekeeper.claude import Claude
+from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError, IncompleteResultsError
+from lanekeeper.lifecycle import Adopt, Refusal, Settlement, hold_time, judge_refusal, settle
+from lanekeeper.models import Batch, BatchState, ClaudeBatch, Entry
+from lanekeeper.results import batch_result_line, custom_id, read_row
+from lanekeeper.spool import Spool, lines_key
+from lanekeeper.telemetry import count, logger
+
+LOOK_AGAIN = timedelta(seconds=30)
+MARGIN_SECONDS = 10.0  # kept back from the function's time, for writing down what a create said
+HEAD, TAIL = b'{"requests":[', b"]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """Sends sealed batches and settles doubtful sends."""
+
+    batches: BatchesTable
+    spool: Spool
+    claude: Claude
+    settle_after: timedelta  # SETTLE: a create not listed by then never arrived
+
+    def __call__(self, batch: Batch, *, now: datetime, seconds_left: float) -> None:
+        """Takes the next step of a batch; `seconds_left` is what remains of the function's time."""
+        if batch.state in (BatchState.SEALED, BatchState.HELD):
+            self._send(batch, now, seconds_left - MARGIN_SECONDS)
+        elif batch.state is BatchState.SENDING and moments.from_text(batch.next_action_at) <= now:
+            self._settle(batch, now)
+
+    def _send(self, batch: Batch, now: datetime, timeout: float) -> None:
+        try:
+            anchor = self.claude.newest()
+        except ClaudeRefusedError as error:
+            self._hold(batch, error, now)
+            return
+        except ClaudeUnclearError:
+            self.batches.look_again(batch, now + LOOK_AGAIN)
+            return
+        # Nobody settles this send while its sender may still be alive and waiting for the answer.
+        look_at = now + timedelta(seconds=timeout + MARGIN_SECONDS)
+        if timeout <= 0 or not self.batches.start_sending(batch, anchor=anchor, now=now, look_at=look_at):
+            self.batches.look_again(batch, now + LOOK_AGAIN)
+            return
+        sending = replace(batch, state=BatchState.SENDING, anchor=anchor, sending_at=moments.to_text(now))
+        self._post(sending, now, timeout)
+
+    def _post(self, batch: Batch, now: datetime, timeout: float) -> None:
+        size = len(HEAD) + batch.size - 1 + len(TAIL)
+        try:
+            created = self.claude.create(self._body(batch), size=size, timeout=timeout)
+        except ClaudeUnclearError as error:
+            logger.warning("doubtful send", action="send-doubtful", batch=batch.id, error=str(error))
+            count("DoubtfulSends")
+        except ClaudeRefusedError as error:
+            self._refused(batch, error, now)
+        else:
+            self._opened(batch, created, now)
+
+    def _body(self, batch: Batch) -> Iterator[bytes]:
+        """The segments' own bytes with commas for newlines: JSON text has newlines nowhere else."""
+        yield HEAD
+        remaining = batch.size
+        for member in batch.members:
+            for block in self.spool.blocks(lines_key(member.segment), start=member.start, end=member.end):
+                remaining -= len(block)
+                joined = block.replace(b"\n", b",")
+                yield joined if remaining else joined[:-1]
+        yield TAIL
+
+    def _opened(self, batch: Batch, created: ClaudeBatch, now: datetime) -> None:
+        opened = self.batches.opened(batch, claude_id=created.id, created_at=created.created_at, now=now)
+        action = "batch-opened" if opened else "batch-opened-elsewhere"
+        logger.info(
+            "batch is with Claude", action=action, batch=batch.id, claude_batch=created.id, requests=batch.count
+        )
+        count("BatchesOpened", int(opened))
+
+    # a definite no
+
+    def _refused(self, batch: Batch, error: ClaudeRefusedError, now: datetime) -> None:
+        verdict = judge_refusal(error, count=batch.count)
+        logger.warning("create refused", action=f"create-{verdict}", batch=batch.id, error=str(error))
+        if verdict is Refusal.HOLD:
+            self._hold(batch, error, now)
+        elif verdict is Refusal.SPLIT:
+            self.batches.split(batch, halves(batch, self._indexes(batch), now))
+        else:
+            self._store_refusal(batch, error, now)
+
+    def _hold(self, batch: Batch, error: ClaudeRefusedError, now: datetime) -> None:
+        self.batches.held(batch, reason=str(error), until=now + hold_time(error))
+        count("BatchesHeld")
+
+    def _indexes(self, batch: Batch) -> dict[str, list[Entry]]:
+        return {member.segment: self.spool.entries(member.segment) for member in batch.members}
+
+    def _store_refusal(self, batch: Batch, error: ClaudeRefusedError, now: datetime) -> None:
+        """Claude's refusal of a single request becomes its result row, so that one path ends every request."""
+        member = batch.members[0]
+        entry = self.spool.entries(member.segment)[member.first]
+        row = {
+            "custom_id": custom_id(member.segment, member.first),
+            "result": {"type": "errored", "error": error.body or {"error": {"type": error.error_type}}},
+        }
+        stored = self.spool.upload(
+            f"incoming/{batch.id}/refused.jsonl",
+            [batch_result_line(json.dumps(row).encode(), entry, batch=batch.id, ended_at=moments.to_text(now))],
+        )
+        self.batches.refused(
+            batch,
+            {
+                "stored": {"key": stored.key, "version": stored.version, "size": stored.size},
+                "bills": {},
+                "tally": {"errored": 1},
+                "ended_at": moments.to_text(now),
+                "next_action_at": moments.to_text(now),
+            },
+        )
+
+    # a lost answer
+
+    def _settle(self, batch: Batch, now: datetime) -> None:
+        sending_at = moments.from_text(str(batch.sending_at))
+        move = settle(self._candidates(batch), sending_at=sending_at, now=now, settle_after=self.settle_after)
+        if isinstance(move, Adopt):
+            logger.warning("orphan adopted", action="batch-adopted", batch=batch.id, claude_batch=move.batch.id)
+            count("BatchesAdopted")
+            self._opened(batch, move.batch, now)
+        elif move is Settlement.SEND_AGAIN:
+            logger.warning("create never arrived", action="send-again", batch=batch.id)
+            self.batches.unsent(batch, now=now)
+        else:
+            self.batches.look_again(batch, now + LOOK_AGAIN)
+
+    def _candidates(self, batch: Batch) -> Iterator[ClaudeBatch]:
+        """Unknown batches of our total since the anchor, without those whose rows prove that they are not ours."""
+        for listed in self.claude.batches_since(batch.anchor):
+            if listed.total != batch.count or self.batches.owner_of(listed.id) is not None:
+                continue
+            if not listed.ended or self._first_segment(listed) in {member.segment for member in batch.members}:
+                yield listed
+
+    def _first_segment(self, candidate: ClaudeBatch) -> str | None:
+        with self.claude.results(candidate) as lines:
+            try:
+                return next((read_row(line).segment for line in lines), None)
+            except IncompleteResultsError:
+                return None

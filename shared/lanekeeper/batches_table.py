@@ -1,0 +1,206 @@
+"""The batches table: segments, batches, the locks of doubtful sends, and which Claude batch is whose."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lanekeeper import moments
+from lanekeeper.batch_rows import SHARDS, batch_item, batch_of, expiry, segment_item, segment_of, shard_of
+from lanekeeper.dynamo import Item, change, put_if_absent, query_all, transact, update
+from lanekeeper.models import Batch, BatchState, Segment, SegmentState
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_CLOSED = {BatchState.COLLECTED, BatchState.SPLIT}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchesTable:
+    """Conditional writes on segment and batch rows, each with a name. The index serves liveness only."""
+
+    dynamodb: "DynamoDBClient"
+    name: str
+
+    # segments
+
+    def commit_segment(self, segment: Segment, *, look_at: datetime) -> bool:
+        """The commit point of an accept: the segment is READY. False where it was abandoned in our absence."""
+        standing = self._put(segment_item(segment, look_at))
+        return standing is None or standing["state"] != SegmentState.ABANDONED
+
+    def abandon_segment(self, segment_id: str, *, now: datetime) -> bool:
+        """Bars a segment that was never committed; False where it was committed after all."""
+        standing = self._put(
+            {"item_id": f"segment#{segment_id}", "state": SegmentState.ABANDONED.value, "expires_at": expiry(now)}
+        )
+        return standing is None or standing["state"] == SegmentState.ABANDONED
+
+    def segment(self, segment_id: str) -> Segment | None:
+        """A committed segment; None where there is none, or it was abandoned."""
+        item = self._get(f"segment#{segment_id}")
+        return None if item is None or item["state"] == SegmentState.ABANDONED else segment_of(item)
+
+    def ready_segments(self, class_id: str) -> list[Segment]:
+        """The segments of a class that wait for a batch, as far as the index knows."""
+        items = self._open(shard_of("segment", class_id))
+        return [segment_of(item) for item in items if item["class_id"] == class_id]
+
+    def overdue_segments(self, now: datetime) -> Iterable[Segment]:
+        """Segments that should have found a batch by now: their wake-up was lost."""
+        for shard in range(SHARDS):
+            yield from map(segment_of, self._open(f"segment#{shard}", until=now))
+
+    # batches
+
+    def seal(self, batch: Batch, segments: Iterable[Segment]) -> bool:
+        """Claims the segments for a new batch, all or none; False where another submitter was faster."""
+        claims = [
+            change(
+                {"item_id": f"segment#{segment.id}"},
+                put={"state": SegmentState.OWNED.value, "batch": batch.id},
+                remove=["open_shard", "next_action_at"],
+                when="#state = :ready",
+                ready=SegmentState.READY.value,
+            )
+            for segment in segments
+        ]
+        return self._transact(self._new(batch_item(batch)), *({"Update": claim} for claim in claims))
+
+    def split(self, parent: Batch, children: Iterable[Batch]) -> bool:
+        """Replaces a batch that Claude refused by its parts and frees its count."""
+        leave = self._move(parent, BatchState.SPLIT, {})
+        return self._transact(
+            {"Update": leave}, self._unlock(parent), *(self._new(batch_item(child)) for child in children)
+        )
+
+    def batch(self, batch_id: str) -> Item | None:
+        """A batch's whole row; `batch_of` makes the record of it."""
+        return self._get(f"batch#{batch_id}")
+
+    def open_batches(self) -> Iterable[Batch]:
+        """Every batch that is not done, as far as the index knows."""
+        for shard in range(SHARDS):
+            yield from map(batch_of, self._open(f"batch#{shard}"))
+
+    def start_sending(self, batch: Batch, *, anchor: str | None, now: datetime, look_at: datetime) -> bool:
+        """Enters SENDING under the lock of the batch's count, so that no two doubtful batches have the same total."""
+        fields = {"sending_at": moments.to_text(now), "anchor": anchor, "next_action_at": moments.to_text(look_at)}
+        lock = {"item_id": f"count#{batch.count}", "batch": batch.id}
+        return self._transact({"Update": self._move(batch, BatchState.SENDING, fields)}, self._new(lock))
+
+    def opened(self, batch: Batch, *, claude_id: str, created_at: str, now: datetime) -> bool:
+        """Claude has it: remember its id, and that this id is ours; False where either is taken."""
+        fields = {"claude_id": claude_id, "created_at": created_at, "next_action_at": moments.to_text(now)}
+        owner = {"item_id": f"claude#{claude_id}", "batch": batch.id, "expires_at": expiry(now)}
+        move = self._move(batch, BatchState.OPEN, fields, remove=["hold_reason"])
+        return self._transact({"Update": move}, self._new(owner), self._unlock(batch))
+
+    def held(self, batch: Batch, *, reason: str, until: datetime) -> bool:
+        """Claude said not now: nothing was accepted, so the count is free again."""
+        fields = {"hold_reason": reason, "next_action_at": moments.to_text(until)}
+        unlock = [self._unlock(batch)] if batch.state is BatchState.SENDING else []
+        return self._transact({"Update": self._move(batch, BatchState.HELD, fields)}, *unlock)
+
+    def unsent(self, batch: Batch, *, now: datetime) -> bool:
+        """The listing has settled it: Claude never took this create."""
+        fields = {"next_action_at": moments.to_text(now)}
+        return self._transact({"Update": self._move(batch, BatchState.SEALED, fields)}, self._unlock(batch))
+
+    def refused(self, batch: Batch, fields: Mapping[str, Any]) -> bool:
+        """Claude will never take its only request: the refusal is stored as its result and collected like any other."""
+        return self._transact({"Update": self._move(batch, BatchState.STORED, fields)}, self._unlock(batch))
+
+    def move(self, batch: Batch, to: BatchState, fields: Mapping[str, Any]) -> bool:
+        """Any other step, conditional on the state the batch was seen in."""
+        return update(self.dynamodb, self.name, self._move(batch, to, fields))
+
+    def look_again(self, batch: Batch, at: datetime) -> bool:
+        """Nothing to do now: come back then."""
+        return self.move(batch, batch.state, {"next_action_at": moments.to_text(at)})
+
+    def lease(self, batch: Batch, *, now: datetime, until: datetime) -> bool:
+        """Takes the batch for one collector; False while another one holds it."""
+        free = "#state = :state AND (attribute_not_exists(#lease_until) OR #lease_until < :now)"
+        return self._lease(batch, until, when=free, state=batch.state.value, now=moments.to_text(now))
+
+    def renew(self, batch: Batch, *, held_until: str, until: datetime) -> bool:
+        """Prolongs our lease; False where it ran out and another collector took over."""
+        return self._lease(batch, until, when="#lease_until = :mine", mine=held_until)
+
+    def release(self, batch: Batch, *, held_until: str, look_at: datetime) -> bool:
+        """Gives the lease back, to be taken up again at the given time."""
+        return self._update(
+            batch,
+            put={"next_action_at": moments.to_text(look_at)},
+            remove=["lease_until"],
+            when="#lease_until = :mine",
+            mine=held_until,
+        )
+
+    def note_progress(self, batch: Batch, *, applied_to: int) -> bool:
+        """How far, in bytes of the stored object, the effects have happened."""
+        return self._update(
+            batch, put={"applied_to": applied_to}, when="#state = :stored", stored=BatchState.STORED.value
+        )
+
+    def owner_of(self, claude_id: str) -> str | None:
+        """Which of our batches a Claude batch is; None where it is not known as ours."""
+        item = self._get(f"claude#{claude_id}")
+        return None if item is None else str(item["batch"])
+
+    # shared
+
+    def _lease(self, batch: Batch, until: datetime, *, when: str, **values: Any) -> bool:
+        fields = {"lease_until": moments.to_text(until), "next_action_at": moments.to_text(until)}
+        return self._update(batch, put=fields, when=when, **values)
+
+    def _update(self, batch: Batch, *, when: str, **arguments: Any) -> bool:
+        return update(self.dynamodb, self.name, change({"item_id": f"batch#{batch.id}"}, when=when, **arguments))
+
+    def _move(
+        self, batch: Batch, to: BatchState, fields: Mapping[str, Any], *, remove: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        closing = ["open_shard", "next_action_at"] if to in _CLOSED else []
+        same_send = " AND #sending_at = :sending_at" if batch.sending_at else ""
+        return change(
+            {"item_id": f"batch#{batch.id}"},
+            put={"state": to.value, **fields},
+            remove=[*remove, *closing],
+            when="#state = :was" + same_send,
+            was=batch.state.value,
+            **({"sending_at": batch.sending_at} if batch.sending_at else {}),
+        )
+
+    def _unlock(self, batch: Batch) -> dict[str, Any]:
+        delete = {
+            "Key": {"item_id": f"count#{batch.count}"},
+            "ConditionExpression": "attribute_not_exists(#batch) OR #batch = :batch",
+            "ExpressionAttributeNames": {"#batch": "batch"},
+            "ExpressionAttributeValues": {":batch": batch.id},
+        }
+        return {"Delete": delete}
+
+    def _new(self, item: Item) -> dict[str, Any]:
+        return {"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(item_id)"}}
+
+    def _transact(self, *writes: dict[str, Any]) -> bool:
+        return transact(self.dynamodb, self.name, writes)
+
+    def _put(self, item: Item) -> Item | None:
+        return put_if_absent(self.dynamodb, self.name, "item_id", item)
+
+    def _get(self, item_id: str) -> Item | None:
+        return self.dynamodb.get_item(TableName=self.name, Key={"item_id": item_id}, ConsistentRead=True).get("Item")
+
+    def _open(self, shard: str, until: datetime | None = None) -> Iterable[Item]:
+        condition = "open_shard = :shard" + (" AND next_action_at <= :until" if until else "")
+        values = {":shard": shard} | ({":until": moments.to_text(until)} if until else {})
+        return query_all(
+            self.dynamodb,
+            TableName=self.name,
+            IndexName="open",
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+        )

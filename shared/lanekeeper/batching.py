@@ -1,0 +1,90 @@
+"""Which segments make the next batch: full or old enough, and within what one batch may hold."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from lanekeeper import moments
+from lanekeeper.models import Batch, BatchState, Entry, Member, Segment
+
+MAX_REQUESTS = 50_000  # half of Claude's limit of 100,000
+MAX_BYTES = 100_000_000  # Claude's limit is 256 MB, of 10^6 or 2^20 bytes; smaller batches also end sooner
+MAX_SEGMENTS = 99  # one DynamoDB transaction holds 100 writes, one is the batch's own row
+
+
+def next_batch(ready: Iterable[Segment], *, window: timedelta, now: datetime) -> list[Segment]:
+    """The segments of one class to seal together; none while they are neither full nor as old as the window."""
+    waiting = sorted(ready, key=lambda segment: (segment.deadline, segment.id))
+    chosen = _fill(waiting)
+    is_full = len(chosen) < len(waiting) or len(chosen) == MAX_SEGMENTS
+    return chosen if is_full or any(is_ripe(segment, window=window, now=now) for segment in waiting) else []
+
+
+def is_ripe(segment: Segment, *, window: timedelta, now: datetime) -> bool:
+    """Whether a segment has waited out the batching window."""
+    return now - moments.from_text(segment.created_at) >= window
+
+
+def _fill(waiting: Sequence[Segment]) -> list[Segment]:
+    """The first segments that fit, at least one: a segment alone is always under the limits."""
+    chosen: list[Segment] = []
+    requests = size = 0
+    for segment in waiting[:MAX_SEGMENTS]:
+        requests, size = requests + segment.count, size + segment.size
+        if chosen and (requests > MAX_REQUESTS or size > MAX_BYTES):
+            break
+        chosen.append(segment)
+    return chosen
+
+
+def seal(batch_id: str, segments: Sequence[Segment], now: datetime) -> Batch:
+    """The batch that these segments make."""
+    return Batch(
+        id=batch_id,
+        class_id=segments[0].class_id,
+        workload=segments[0].workload,
+        state=BatchState.SEALED,
+        members=tuple(Member(segment.id, 0, segment.count, 0, segment.size) for segment in segments),
+        count=sum(segment.count for segment in segments),
+        size=sum(segment.size for segment in segments),
+        deadline=min(segment.deadline for segment in segments),
+        sealed_at=moments.to_text(now),
+        next_action_at=moments.to_text(now),
+    )
+
+
+def halves(parent: Batch, indexes: Mapping[str, Sequence[Entry]], now: datetime) -> tuple[Batch, Batch]:
+    """Two batches in place of one that Claude refused; `indexes` holds the entries of its segments."""
+    middle = parent.count // 2
+    first, second = _cut(parent.members, middle, indexes)
+    due = moments.to_text(now)
+    return tuple(  # type: ignore[return-value]
+        replace(
+            parent,
+            id=parent.id + suffix,
+            state=BatchState.SEALED,
+            members=members,
+            count=sum(member.count for member in members),
+            size=sum(member.end - member.start for member in members),
+            next_action_at=due,
+            anchor=None,
+            sending_at=None,
+        )
+        for suffix, members in (("a", first), ("b", second))
+    )
+
+
+def _cut(
+    members: Sequence[Member], count: int, indexes: Mapping[str, Sequence[Entry]]
+) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
+    """The first `count` requests of the members, and the rest."""
+    first: list[Member] = []
+    for place, member in enumerate(members):
+        if member.count > count:
+            border = indexes[member.segment][member.first + count].start
+            head = replace(member, last=member.first + count, end=border)
+            tail = replace(member, first=member.first + count, start=border)
+            return tuple(first + [head] * bool(head.count)), (tail, *members[place + 1 :])
+        first.append(member)
+        count -= member.count
+    return tuple(first), ()

@@ -1,0 +1,153 @@
+"""The Claude API, called so that nothing happens twice: no retries of the client's own, every answer sorted into
+given, refused (nothing happened) or unclear (it may have happened). The only module that imports `anthropic`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import anthropic
+import httpx2
+
+from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError
+from lanekeeper.models import ClaudeBatch
+
+BATCHES = "/v1/messages/batches"
+LIST_LIMIT = 1000
+JSON = {"content-type": "application/json"}
+STREAMED = {"X-Stainless-Raw-Response": "stream"}  # the SDK's word for: do not read the body yet
+PERHAPS_EXECUTED = {408, 499}  # 4xx that speak of the connection, not of the request
+
+
+@lru_cache(maxsize=2)
+def connect(api_key: str, base_url: str) -> anthropic.Anthropic:
+    """A client that never retries by itself and records nothing of what it carries; kept while the key is the same."""
+    return anthropic.Anthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=60, open_telemetry=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claude:
+    """Every call that Lanekeeper makes. Raises ClaudeRefusedError or ClaudeUnclearError, whose texts quote nothing."""
+
+    client: anthropic.Anthropic
+
+    def answer(self, params: bytes, *, timeout: float) -> bytes:
+        """One Messages call; returns the message's JSON. Never repeated here: a repeat is billed again."""
+        with _sorted_errors():
+            response = self.client.post(
+                "/v1/messages",
+                content=params,
+                cast_to=httpx2.Response,
+                options={"headers": JSON, "timeout": timeout, "max_retries": 0},
+            )
+            return response.content
+
+    def create(self, body: Iterator[bytes], *, size: int, timeout: float) -> ClaudeBatch:
+        """Creates a batch from a body of `size` bytes, streamed. There is no idempotency key: this is one POST."""
+        headers = JSON | {"content-length": str(size)}
+        with _sorted_errors():
+            response = self.client.post(
+                BATCHES,
+                content=body,
+                cast_to=httpx2.Response,
+                options={"headers": headers, "timeout": timeout, "max_retries": 0},
+            )
+            return batch_of(response.json())
+
+    def newest(self) -> str | None:
+        """The id of the workspace's newest batch."""
+        page = self._page(limit=1)
+        return page["data"][0]["id"] if page["data"] else None
+
+    def batches_since(self, anchor: str | None) -> Iterator[ClaudeBatch]:
+        """Newest first, back to the anchor (not included); without one, all."""
+        after: dict[str, str] = {}
+        while True:
+            page = self._page(limit=LIST_LIMIT, **after)
+            for batch in page["data"]:
+                if batch["id"] == anchor:
+                    return
+                yield batch_of(batch)
+            if not page["has_more"]:
+                return
+            after = {"after_id": page["last_id"]}
+
+    def latest_batches(self) -> list[ClaudeBatch]:
+        """The newest batches of the workspace, as many as one call tells."""
+        return [batch_of(batch) for batch in self._page(limit=LIST_LIMIT)["data"]]
+
+    def retrieve(self, batch_id: str) -> ClaudeBatch:
+        return batch_of(self._get(f"{BATCHES}/{batch_id}").json())
+
+    @contextmanager
+    def results(self, batch: ClaudeBatch) -> Iterator[Iterator[bytes]]:
+        """The result rows as raw lines, in no order. The path alone is taken from Claude's address of them: our key
+        goes to no other host."""
+        path = batch.results_path or f"{BATCHES}/{batch.id}/results"
+        response = self._get(path, headers=STREAMED)
+        try:
+            yield _lines(response)
+        finally:
+            response.close()
+
+    def _page(self, **query: Any) -> Any:
+        return self._get(BATCHES, params=query).json()
+
+    def _get(self, path: str, **options: Any) -> httpx2.Response:
+        request: Any = options
+        with _sorted_errors():
+            return self.client.get(path, cast_to=httpx2.Response, options=request)
+
+
+def batch_of(document: Mapping[str, Any]) -> ClaudeBatch:
+    """Reads a batch object of the API."""
+    address = urlsplit(document["results_url"] or "")
+    return ClaudeBatch(
+        id=document["id"],
+        ended=document["processing_status"] == "ended",
+        created_at=document["created_at"],
+        ended_at=document["ended_at"],
+        results_path=(address.path + (f"?{address.query}" if address.query else "")) or None,
+        counts=document["request_counts"],
+    )
+
+
+def _lines(response: httpx2.Response) -> Iterator[bytes]:
+    rest = b""
+    with _sorted_errors():
+        for block in response.iter_bytes():
+            *whole, rest = (rest + block).split(b"\n")
+            yield from whole
+    if rest:
+        yield rest
+
+
+@contextmanager
+def _sorted_errors() -> Iterator[None]:
+    """Sorts what can go wrong; causes are cut off, since their texts may quote a request."""
+    try:
+        yield
+    except anthropic.APIStatusError as error:
+        raise _refused_or_unclear(error) from None
+    except (anthropic.APIError, httpx2.HTTPError, httpx2.StreamError) as error:
+        raise ClaudeUnclearError(type(error).__name__) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClaudeUnclearError(f"an answer that is none: {type(error).__name__}") from None
+
+
+def _refused_or_unclear(error: anthropic.APIStatusError) -> ClaudeError:
+    status, retry_after = error.status_code, _seconds(error.response.headers.get("retry-after"))
+    if status >= 500 or status in PERHAPS_EXECUTED:
+        return ClaudeUnclearError(f"HTTP {status}", status=status, retry_after=retry_after)
+    return ClaudeRefusedError(
+        status, error.type or "unknown", error_code=error.error_code, retry_after=retry_after, body=error.body
+    )
+
+
+def _seconds(header: str | None) -> float | None:
+    try:
+        return None if header is None else max(0.0, float(header))
+    except ValueError:  # an HTTP date: we have our own pace for these
+        return None

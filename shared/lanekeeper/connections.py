@@ -1,0 +1,37 @@
+"""Clients of AWS and of Claude, made once per process and kept alive between invocations."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from aws_lambda_powertools.utilities import parameters
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+KEY_AGE_SECONDS = 300  # a rotated key is picked up within this
+
+_RETRIES = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=20)
+
+
+@cache
+def sqs() -> "SQSClient":
+    return boto3.client("sqs", config=_RETRIES)
+
+
+@cache
+def s3() -> "S3Client":
+    return boto3.client("s3", config=_RETRIES)
+
+
+@cache
+def eventbridge() -> "EventBridgeClient":
+    return boto3.client("events", config=_RETRIES)
+
+
+def claude_key(secret_arn: str) -> str:
+    """The API key, from Secrets Manager, kept for a few minutes."""
+    return str(parameters.get_secret(secret_arn, max_age=KEY_AGE_SECONDS)).strip()

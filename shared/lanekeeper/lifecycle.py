@@ -1,0 +1,160 @@
+"""What to do next with a batch, a create that failed, a result row, a real-time attempt: decisions only, no deeds."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from lanekeeper import moments
+from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError
+from lanekeeper.models import ClaudeBatch
+
+MAX_ROUNDS = 3  # of re-buffering: then a passing error has not passed
+MAX_LOST_LEASES = 3  # workers that died over the same request: then it is the request that kills them
+
+# --- a create that Claude refused -----------------------------------------------------------------------------------
+
+HOLD_DEFAULT = timedelta(seconds=60)
+HOLD_FOR_A_PERSON = timedelta(seconds=300)  # spend limits, credentials: nothing changes by the second
+
+_SPEND_CODES = {
+    "enforced_spend_limit_reached",
+    "contract_spend_limit_reached",
+    "ramp_limit_exceeded",
+    "organization_on_hold",
+    "workspace_spend_limit_reached",
+}
+_CREDENTIAL_STATUSES = {401, 402, 403, 404}  # 404: no such route or workspace with this key
+
+
+class Refusal(StrEnum):
+    """What a definite no means for the work behind it."""
+
+    HOLD = "hold"  # nothing is wrong with the requests: wait, perhaps for a person
+    SPLIT = "split"  # too large, or one request spoils the rest
+    FINAL = "final"  # this one request will never be accepted
+
+
+def judge_refusal(error: ClaudeRefusedError, *, count: int) -> Refusal:
+    """Sorts a refused create of `count` requests, or a refused Messages call (count 1)."""
+    if error.error_code in _SPEND_CODES or error.status == 429:
+        return Refusal.HOLD
+    if error.status in _CREDENTIAL_STATUSES and error.error_type != "not_found_error":
+        return Refusal.HOLD
+    if error.status == 404 and count > 1:
+        return Refusal.HOLD
+    return Refusal.SPLIT if count > 1 else Refusal.FINAL
+
+
+def hold_time(error: ClaudeRefusedError) -> timedelta:
+    """How long to leave it: as Claude says, or until a person can have done something."""
+    if error.retry_after is not None:
+        return timedelta(seconds=error.retry_after)
+    return HOLD_FOR_A_PERSON if error.error_code or error.status != 429 else HOLD_DEFAULT
+
+
+# --- a create whose answer was lost ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """This Claude batch is the one we sent."""
+
+    batch: ClaudeBatch
+
+
+class Settlement(StrEnum):
+    WAIT = "wait"  # it may still show up in the listing
+    SEND_AGAIN = "send-again"  # it never arrived
+
+
+def settle(
+    candidates: Iterable[ClaudeBatch], *, sending_at: datetime, now: datetime, settle_after: timedelta
+) -> Adopt | Settlement:
+    """Decides by the unknown batches of our total that came after the anchor.
+
+    One that has ended is a candidate only if its custom_ids are ours, so it is the one. Of several that still run
+    nobody can say which, so nothing is sent.
+    """
+    found = list(candidates)
+    ours = [batch for batch in found if batch.ended] or found
+    if len(ours) == 1:
+        return Adopt(ours[0])
+    if found:
+        return Settlement.WAIT
+    return Settlement.SEND_AGAIN if now - sending_at >= settle_after else Settlement.WAIT
+
+
+# --- a result row ---------------------------------------------------------------------------------------------------
+
+_FINAL_ERRORS = {"invalid_request_error", "not_found_error", "request_too_large"}
+
+
+class RowVerdict(StrEnum):
+    SUCCEEDED = "succeeded"  # billed, terminal, whatever its stop_reason
+    FAILED = "failed"  # the request itself is at fault, or the rounds are used up
+    AGAIN = "again"  # a passing error, expired or canceled: unbilled, goes round again
+
+
+def judge_row(result: Mapping[str, Any], *, round_: int) -> tuple[RowVerdict, str]:
+    """A row's verdict and reason. A type that we do not know raises KeyError: it is never taken for a success."""
+    kind = result["type"]
+    if kind == "succeeded":
+        return RowVerdict.SUCCEEDED, str(result["message"].get("stop_reason"))
+    reason = {"errored": _error_type(result), "expired": "expired", "canceled": "canceled"}[kind]
+    if reason in _FINAL_ERRORS:
+        return RowVerdict.FAILED, reason
+    return (
+        (RowVerdict.AGAIN, reason)
+        if round_ < MAX_ROUNDS
+        else (RowVerdict.FAILED, f"{reason}-after-{MAX_ROUNDS}-rounds")
+    )
+
+
+def _error_type(result: Mapping[str, Any]) -> str:
+    return str(((result.get("error") or {}).get("error") or {}).get("type", "unknown"))
+
+
+# --- a real-time attempt --------------------------------------------------------------------------------------------
+
+
+class Begin(StrEnum):
+    """What a delivery to the real-time lane meets."""
+
+    ANSWER = "answer"  # nobody works on it
+    RECOVER = "recover"  # its last worker died: perhaps paid, so look for the answer before paying again
+    BUSY = "busy"  # somebody works on it now
+    DONE = "done"  # it has its answer
+    GIVE_UP = "give-up"  # it has killed enough workers
+    UNKNOWN = "unknown"  # no such row: not accepted by us
+
+
+def begin(row: Mapping[str, Any] | None, *, now: datetime) -> Begin:
+    """Reads a request's row at the start of a delivery."""
+    if row is None:
+        return Begin.UNKNOWN
+    if "outcome" in row:
+        return Begin.DONE
+    if "lease_until" not in row:
+        return Begin.ANSWER
+    if moments.from_text(row["lease_until"]) > now:
+        return Begin.BUSY
+    return Begin.GIVE_UP if row.get("lost_leases", 0) + 1 >= MAX_LOST_LEASES else Begin.RECOVER
+
+
+RETRY_BASE_SECONDS = 5
+RETRY_CAP_SECONDS = 300
+
+
+def retry_delay(error: ClaudeRefusedError | ClaudeUnclearError, *, receives: int, jitter: float) -> int:
+    """Seconds until a message is tried again: as Claude says or doubling per delivery, plus up to half of it at random.
+
+    `jitter` is a number from 0 to 1. https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter
+    """
+    if isinstance(error, ClaudeRefusedError) and error.retry_after is None and error.status != 429:
+        base = HOLD_FOR_A_PERSON.total_seconds()
+    else:
+        base = min(RETRY_BASE_SECONDS * 2 ** min(receives - 1, 10), RETRY_CAP_SECONDS)
+        base = max(base, error.retry_after or 0)
+    return min(round(base * (1 + jitter / 2)), 43_200 // 2)

@@ -1,0 +1,99 @@
+"""The inner queues: what their messages say, and how records come in and go back."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+INLINE_LIMIT = 256 * 1024  # bytes; a larger body travels through S3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One record of an SQS event."""
+
+    id: str
+    receipt: str
+    body: str
+    sent_at: datetime
+    receives: int
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "Message":
+        attributes = record["attributes"]
+        return cls(
+            id=record["messageId"],
+            receipt=record["receiptHandle"],
+            body=record["body"],
+            sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
+            receives=int(attributes["ApproximateReceiveCount"]),
+        )
+
+
+def messages_of(event: Mapping[str, Any]) -> list[Message]:
+    return [Message.of(record) for record in event["Records"]]
+
+
+def partial_failures(ids: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+    """Lambda's answer to SQS: these messages come again, all others are done."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in ids]}
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue that we send to."""
+
+    sqs: "SQSClient"
+    url: str
+
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0, group: str | None = None) -> None:
+        fairness: dict[str, Any] = {"MessageGroupId": group} if group else {}
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=_text(body), DelaySeconds=delay_seconds, **fairness)
+
+    def send_many(self, bodies: Iterable[tuple[Mapping[str, Any], str]]) -> list[bool]:
+        """Sends (body, message group) pairs, ten a call and within a call's 1 MiB; says of each whether SQS took it."""
+        taken: list[bool] = []
+        for chunk in _chunks((_text(body), group) for body, group in bodies):
+            entries = [
+                {"Id": str(n), "MessageBody": body, "MessageGroupId": group} for n, (body, group) in enumerate(chunk)
+            ]
+            answer = self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
+            failed = {entry["Id"] for entry in answer.get("Failed", [])}
+            taken += [entry["Id"] not in failed for entry in entries]
+        return taken
+
+    def delay(self, message: Message, visible_in: int) -> None:
+        """Sets when an unacknowledged message comes again, in seconds."""
+        self.sqs.change_message_visibility(
+            QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=visible_in
+        )
+
+    def delay_many(self, messages: Sequence[Message], visible_in: int) -> None:
+        """The same for up to ten messages. Best effort: what fails keeps the queue's own visibility timeout."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": visible_in}
+            for number, message in enumerate(messages)
+        ]
+        self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _chunks(messages: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    chunk: list[tuple[str, str]] = []
+    size = 0
+    for message in messages:
+        length = len(message[0].encode())
+        if chunk and (len(chunk) == 10 or size + length > 1_000_000):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(message)
+        size += length
+    if chunk:
+        yield chunk

@@ -1,0 +1,114 @@
+"""Reading a downloaded result set: each row checked against the batch, counted, and priced, one row at a time."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from lanekeeper.errors import ForeignResultsError, IncompleteResultsError
+from lanekeeper.models import Entry, Member
+from lanekeeper.pricing import Cost, PriceList
+from lanekeeper.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One result: which request, and what became of it."""
+
+    segment: str
+    sequence: int
+    result: Mapping[str, Any]
+
+
+def read_row(line: bytes) -> Row:
+    """Parses one line; raises IncompleteResultsError where it is cut, or garbled."""
+    try:
+        document = json.loads(line)
+        segment, _, sequence = document["custom_id"].rpartition("_")
+        return Row(segment, int(sequence), document["result"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IncompleteResultsError(f"a result row cannot be read: {type(error).__name__}") from None
+
+
+def custom_id(segment: str, sequence: int) -> str:
+    return f"{segment}_{sequence}"
+
+
+def result_line(
+    row: bytes, *, request_id: str, workload: str, metadata: Mapping[str, Any], batch: str | None, ended_at: str
+) -> bytes:
+    """The line that consumers and Athena read: who asked, then Claude's own row, byte for byte."""
+    asked = {"id": request_id, "workload": workload, "batch": batch, "ended_at": ended_at, "metadata": metadata}
+    return json.dumps(asked, ensure_ascii=False).encode()[:-1] + b", " + row.strip()[1:] + b"\n"
+
+
+def batch_result_line(row: bytes, entry: Entry, *, batch: str, ended_at: str) -> bytes:
+    """The same for a batch's row and the index entry of its request."""
+    return result_line(
+        row, request_id=entry.id, workload=entry.workload, metadata=entry.metadata, batch=batch, ended_at=ended_at
+    )
+
+
+@dataclass(slots=True)
+class Checklist:
+    """Ticks off every request of a batch exactly once. One byte a request is all the memory it takes."""
+
+    members: tuple[Member, ...]
+    _open: dict[str, bytearray] = field(init=False)
+    _first: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._open = {member.segment: bytearray(b"\1" * member.count) for member in self.members}
+        self._first = {member.segment: member.first for member in self.members}
+
+    def tick(self, row: Row) -> None:
+        """Raises ForeignResultsError for a row that is not the batch's, IncompleteResultsError for a doubled one."""
+        waiting = self._open.get(row.segment)
+        place = row.sequence - self._first.get(row.segment, 0)
+        if waiting is None or not 0 <= place < len(waiting):
+            raise ForeignResultsError("a custom_id that this batch does not hold")
+        if not waiting[place]:
+            raise IncompleteResultsError("a custom_id came twice")
+        waiting[place] = 0
+
+    def finish(self) -> None:
+        """Raises IncompleteResultsError where requests are without a row."""
+        missing = sum(map(sum, self._open.values()))
+        if missing:
+            raise IncompleteResultsError(f"{missing} rows are missing")
+
+
+@dataclass(slots=True)
+class Bill:
+    """What one model's share of a batch billed. A single unknown price makes the sum unknown."""
+
+    requests: int = 0
+    tokens: dict[str, int] = field(default_factory=dict)
+    cost_micro_usd: Decimal | None = Decimal(0)
+    standard_micro_usd: Decimal | None = Decimal(0)
+    price_version: str | None = None
+
+    def add(self, usage: Usage, cost: Cost | None) -> None:
+        self.requests += 1
+        for kind, count in (usage.tokens() | {"web_search": usage.web_searches}).items():
+            self.tokens[kind] = self.tokens.get(kind, 0) + count
+        if cost is None or self.cost_micro_usd is None or self.standard_micro_usd is None:
+            self.cost_micro_usd = self.standard_micro_usd = None
+            return
+        self.cost_micro_usd += cost.micro_usd
+        self.standard_micro_usd += cost.standard_micro_usd
+        self.price_version = cost.price_version
+
+
+def bill_of(message: Mapping[str, Any], prices: PriceList, *, batch: bool, at: datetime) -> tuple[Usage, Cost | None]:
+    """The usage and cost of one succeeded message, by the model that answered."""
+    usage = Usage.from_api(message["usage"])
+    return usage, prices.price(str(message["model"]), usage, batch=batch, at=at)
+
+
+def total(bills: Iterable[Bill]) -> Decimal | None:
+    """The sum; unknown as soon as one part is."""
+    costs = [bill.cost_micro_usd for bill in bills]
+    return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))

@@ -1,0 +1,79 @@
+"""What a segment's two objects say: lines that are ready to send, and the index of who asked for which."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from lanekeeper import moments
+from lanekeeper.models import Entry, Request, Segment, SegmentState
+from lanekeeper.results import custom_id
+
+REBUFFERED_SIZE = 1_000  # requests in one re-buffered segment: what the collector holds in memory at once
+
+
+def new_segment(segment_id: str, requests: Sequence[Request]) -> tuple[bytes, list[Entry]]:
+    """The lines and the index of a segment of first attempts."""
+    asked = [
+        Entry(
+            id=request.id,
+            workload=request.workload,
+            key=request.key,
+            content_hash=request.content_hash,
+            model=request.model,
+            deadline=moments.to_text(request.deadline),
+            metadata=request.metadata,
+            round=0,
+            start=0,
+            end=0,
+        )
+        for request in requests
+    ]
+    params = (json.dumps(request.params, ensure_ascii=False, separators=(",", ":")).encode() for request in requests)
+    return _numbered(segment_id, zip(asked, params, strict=True))
+
+
+def rebuffered_id(batch_id: str, *, round_: int, band: str, number: int) -> str:
+    """A name that any repeat of the same collection arrives at."""
+    return f"{batch_id}-r{round_}-{band}-{number}"
+
+
+def is_rebuffered(segment_id: str) -> bool:
+    """Whether a collector wrote it: then the collector answers for it, and nobody may declare it abandoned."""
+    return "-r" in segment_id
+
+
+def rebuffered_segment(segment_id: str, again: Iterable[tuple[Entry, str, bytes]]) -> tuple[bytes, list[Entry]]:
+    """The lines and the index of a segment of further attempts, from entries, old custom_ids and old lines."""
+    return _numbered(
+        segment_id,
+        ((replace(entry, round=entry.round + 1), line[len(_head(old_id)) : -2]) for entry, old_id, line in again),
+    )
+
+
+def segment_row(segment_id: str, class_id: str, entries: Sequence[Entry], now: datetime) -> Segment:
+    """The row that commits a segment."""
+    return Segment(
+        id=segment_id,
+        class_id=class_id,
+        workload=entries[0].workload,
+        state=SegmentState.READY,
+        count=len(entries),
+        size=entries[-1].end,
+        deadline=min(entry.deadline for entry in entries),
+        created_at=moments.to_text(now),
+    )
+
+
+def _numbered(segment_id: str, asked: Iterable[tuple[Entry, bytes]]) -> tuple[bytes, list[Entry]]:
+    lines, entries, start = [], [], 0
+    for sequence, (entry, params) in enumerate(asked):
+        line = _head(custom_id(segment_id, sequence)) + params + b"}\n"
+        entries.append(replace(entry, start=start, end=start + len(line)))
+        lines.append(line)
+        start += len(line)
+    return b"".join(lines), entries
+
+
+def _head(name: str) -> bytes:
+    return b'{"custom_id":"' + name.encode() + b'","params":'

@@ -1,0 +1,140 @@
+"""The content bucket: ready-to-send segments, large messages, rejected originals, and answers."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lanekeeper.models import Entry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BLOCK = 256 * 1024
+PART = 8 * 1024 * 1024  # of a multipart upload; S3 takes 10,000 parts of at least 5 MiB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One object as it was written."""
+
+    key: str
+    version: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """What we read and write in S3. Prompts and answers lie here and nowhere else."""
+
+    s3: "S3Client"
+    bucket: str
+
+    def put(self, key: str, body: bytes) -> None:
+        """Writes an object whose key says its content, so that writing it again changes nothing."""
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Writes an object where none stands; False where one does."""
+        try:
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+            return False
+        return True
+
+    def get(self, key: str, *, start: int = 0, end: int | None = None, version: str | None = None) -> bytes:
+        """The bytes from `start` up to, not including, `end`."""
+        return b"".join(self.blocks(key, start=start, end=end, version=version))
+
+    def find(self, key: str) -> bytes | None:
+        """An object's bytes, or None where there is none."""
+        try:
+            return self.get(key)
+        except self.s3.exceptions.NoSuchKey:
+            return None
+
+    def blocks(
+        self, key: str, *, start: int = 0, end: int | None = None, version: str | None = None
+    ) -> Iterator[bytes]:
+        """The same, in blocks: a large object never stands in memory whole."""
+        which: dict[str, Any] = {"VersionId": version} if version else {}
+        part: dict[str, Any] = (
+            {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
+        )
+        body = self.s3.get_object(Bucket=self.bucket, Key=key, **which, **part)["Body"]
+        yield from body.iter_chunks(BLOCK)
+
+    def lines(self, key: str, *, start: int = 0, version: str | None = None) -> Iterator[bytes]:
+        """The lines of an object, newlines kept."""
+        rest = b""
+        for block in self.blocks(key, start=start, version=version):
+            *whole, rest = (rest + block).split(b"\n")
+            yield from (line + b"\n" for line in whole)
+        if rest:
+            yield rest
+
+    def upload(self, key: str, blocks: Iterable[bytes]) -> Stored:
+        """Streams an object of any size; it exists whole or not at all."""
+        upload = self.s3.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType="application/x-ndjson")[
+            "UploadId"
+        ]
+        target: dict[str, Any] = {"Bucket": self.bucket, "Key": key, "UploadId": upload}
+        try:
+            parts: list[Any] = []
+            size = 0
+            for number, part in enumerate(_parts(blocks), start=1):
+                tag = self.s3.upload_part(**target, PartNumber=number, Body=part)["ETag"]
+                parts.append({"ETag": tag, "PartNumber": number})
+                size += len(part)
+            done = self.s3.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
+        except BaseException:
+            self.s3.abort_multipart_upload(**target)
+            raise
+        return Stored(key=key, version=done.get("VersionId", ""), size=size)
+
+    def copy(self, source: Stored, key: str) -> None:
+        """Copies one version inside the bucket; the bytes never pass through us."""
+        place: Any = {"Bucket": self.bucket, "Key": source.key}
+        if source.version:
+            place["VersionId"] = source.version
+        self.s3.copy_object(Bucket=self.bucket, Key=key, CopySource=place)
+
+    # segments
+
+    def write_segment(self, segment: str, lines: bytes, entries: Iterable[Entry]) -> bool:
+        """Writes a segment's index and lines; False where the lines stood already (then those are the segment)."""
+        index = b"".join(json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n" for entry in entries)
+        self.put_if_absent(index_key(segment), index)
+        return self.put_if_absent(lines_key(segment), lines)
+
+    def entries(self, segment: str) -> list[Entry]:
+        """A segment's index: the entry of sequence number n stands at place n."""
+        return [Entry(**json.loads(line)) for line in self.lines(index_key(segment))]
+
+
+def lines_key(segment: str) -> str:
+    return f"segments/{segment}.jsonl"
+
+
+def index_key(segment: str) -> str:
+    return f"segments/{segment}.index.jsonl"
+
+
+def result_key(workload: str, day: str, name: str) -> str:
+    """Where consumers and Athena find answers: partitioned by workload and UTC date."""
+    return f"results/workload={workload}/date={day}/{name}.jsonl"
+
+
+def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    buffer = bytearray()
+    for block in blocks:
+        buffer += block
+        while len(buffer) >= PART:
+            yield bytes(buffer[:PART])
+            del buffer[:PART]
+    if buffer:
+        yield bytes(buffer)

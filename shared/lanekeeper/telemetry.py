@@ -1,0 +1,16 @@
+"""Logger and metrics, made once. Log lines name actions, keys and codes; never prompts, answers or producers' ids."""
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+logger = Logger()
+metrics = Metrics()
+
+
+def count(name: str, value: int = 1) -> None:
+    """Adds to a metric of this invocation; it leaves as one line at the invocation's end."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def seconds(name: str, value: float) -> None:
+    metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=value)

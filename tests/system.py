@@ -1,0 +1,161 @@
+"""Lanekeeper driven by hand: messages in, handlers run as Lambda would run them, everything it wrote to look at."""
+
+import importlib
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+
+from lanekeeper.identity import request_key
+from local.emulator.server import Emulator
+from tests import stack
+
+CONSUMERS = {
+    "RequestQueue": "ClassifierFunction",
+    "RealtimeQueue": "RealtimeInvokerFunction",
+    "BatchQueue": "BatchSubmitterFunction",
+    "CollectQueue": "CollectorFunction",
+}
+
+
+@dataclass
+class Context:
+    """What our handlers read of a Lambda context."""
+
+    function_name: str
+    seconds: float = 100.0
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    aws_request_id: str = "test"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+@dataclass
+class System:
+    """One deployment."""
+
+    ids: dict[str, str]  # physical ids by logical id
+    parameters: dict[str, str]
+    emulator: Emulator
+    monkeypatch: pytest.MonkeyPatch
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    # in
+
+    def send(self, body: dict[str, Any] | str) -> None:
+        text = body if isinstance(body, str) else json.dumps(body)
+        boto3.client("sqs").send_message(QueueUrl=self.ids["RequestQueue"], MessageBody=text)
+
+    def ask(self, **fields: Any) -> str:
+        """Sends a correct request and returns its id."""
+        request_id = fields.setdefault("id", f"request-{next(self.numbers)}")
+        self.send({"workload": "content-pipeline", "params": params(), **fields})
+        return str(request_id)
+
+    # on
+
+    def invoke(self, function: str, event: dict[str, Any], *, seconds: float = 100.0) -> Any:
+        """Runs a handler by the template's own handler string, in the template's own environment."""
+        for name, value in stack.environment(function, self.ids, self.parameters).items():
+            self.monkeypatch.setenv(name, value)
+        module, _, name = stack.handler_of(function).rpartition(".")
+        return getattr(importlib.import_module(module), name)(event, Context(function, seconds))
+
+    def deliver(self, queue: str) -> int:
+        """One poll of a queue by its function: what fails stays, what is done goes. Returns how many there were."""
+        sqs, url = boto3.client("sqs"), self.ids[queue]
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]).get("Messages", [])
+        if not messages:
+            return 0
+        answer = self.invoke(CONSUMERS[queue], {"Records": [_record(message) for message in messages]})
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        for message in messages:
+            if message["MessageId"] not in failed:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return len(messages)
+
+    def make_visible(self, queue: str) -> None:
+        """Lets every message in flight come again now: moto keeps them by receipt."""
+        from moto.sqs.models import sqs_backends
+
+        for message in sqs_backends["123456789012"]["us-east-1"].queues[self.ids[queue].rsplit("/", 1)[-1]]._messages:
+            message.visible_at = 0
+
+    def tick(self) -> Any:
+        return self.invoke("PollerFunction", {})
+
+    def run(self) -> None:
+        """Everything that can happen now, happens."""
+        while sum(self.deliver(queue) for queue in CONSUMERS):
+            pass
+
+    def run_until_answered(self, *, rounds: int = 5) -> None:
+        """Lets batches end and be collected, as often as retries need."""
+        for _ in range(rounds):
+            self.run()
+            self.emulator.world.clock.advance(3600)
+            self.tick()
+        self.run()
+
+    # out
+
+    def row(self, request_id: str, workload: str = "content-pipeline") -> dict[str, Any] | None:
+        key = {"request_key": request_key(workload, request_id)}
+        return self.table("RequestsTable").get_item(Key=key).get("Item")
+
+    def answer(self, row: dict[str, Any]) -> dict[str, Any]:
+        """What a consumer reads at the place that a request's row names."""
+        body = boto3.client("s3").get_object(
+            Bucket=self.ids["ContentBucket"],
+            Key=row["answer_key"],
+            Range=f"bytes={row['answer_from']}-{row['answer_to'] - 1}",
+        )["Body"]
+        return json.loads(body.read())
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        return self.table(table).scan()["Items"]
+
+    def batches(self) -> list[dict[str, Any]]:
+        return [item for item in self.items("BatchesTable") if item["item_id"].startswith("batch#")]
+
+    def waiting(self, queue: str) -> list[dict[str, Any]]:
+        """The bodies of the messages in a queue that nobody consumes here."""
+        sqs = boto3.client("sqs")
+        answer = sqs.receive_message(QueueUrl=self.ids[queue], MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    def objects(self, prefix: str) -> list[str]:
+        listing = boto3.client("s3").list_objects_v2(Bucket=self.ids["ContentBucket"], Prefix=prefix)
+        return [found["Key"] for found in listing.get("Contents", [])]
+
+    def table(self, name: str) -> Any:
+        return boto3.resource("dynamodb").Table(self.ids[name])
+
+
+def params(text: str = "Say hello.", **fields: Any) -> dict[str, Any]:
+    """A small correct Messages request."""
+    return {
+        "model": "claude-sonnet-4-6",
+        "max_tokens": 100,
+        "messages": [{"role": "user", "content": text}],
+        **fields,
+    }
+
+
+def _record(message: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:test",
+        "awsRegion": "us-east-1",
+    }
