@@ -20,18 +20,18 @@ $(UV): requirements/uv.txt
 
 .venv/.ready: requirements/dev.txt pyproject.toml | $(UV)
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv
-	$(UV) pip install --quiet --python .venv/bin/python --require-hashes -r requirements/dev.txt
+	$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements/dev.txt
 	$(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .tools/sam/.ready: requirements/sam.txt | $(UV)
 	$(UV) venv --quiet --clear --python $(PYTHON) .tools/sam
-	$(UV) pip install --quiet --python .tools/sam/bin/python --require-hashes -r requirements/sam.txt
+	$(UV) pip install --quiet --compile-bytecode --python .tools/sam/bin/python --require-hashes -r requirements/sam.txt
 	@touch $@
 
 .tools/ministack/.ready: requirements/ministack.txt | $(UV)
 	$(UV) venv --quiet --clear --python $(PYTHON) .tools/ministack
-	$(UV) pip install --quiet --python .tools/ministack/bin/python --require-hashes -r requirements/ministack.txt
+	$(UV) pip install --quiet --compile-bytecode --python .tools/ministack/bin/python --require-hashes -r requirements/ministack.txt
 	@touch $@
 
 .PHONY: setup

@@ -20,8 +20,6 @@ os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
     AWS_SECRET_ACCESS_KEY="testing",  # noqa: S106
     AWS_ACCOUNT_ID_ENDPOINT_MODE="disabled",
-    POWERTOOLS_METRICS_NAMESPACE="Lanekeeper",
-    POWERTOOLS_SERVICE_NAME="test",
 )
 for leftover in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "ANTHROPIC_LOG", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
     os.environ.pop(leftover, None)
@@ -46,5 +44,10 @@ def aws() -> Iterator[None]:
 @pytest.fixture
 def system(aws: None, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> System:
     """The whole of Lanekeeper: our template's resources, our handlers, no batching window."""
-    parameters = {"BatchWindowSeconds": "0", "ClaudeUrl": emulator.url, "ClaudeApiKey": "sk-test", "SettleSeconds": "1800"}
+    parameters = {
+        "BatchWindowSeconds": "0",
+        "ClaudeUrl": emulator.url,
+        "ClaudeApiKey": "sk-test",
+        "SettleSeconds": "1800",
+    }
     return System(stack.deploy(boto3, parameters), parameters, emulator, monkeypatch)

@@ -5,12 +5,16 @@ import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import boto3
 import pytest
 
+from lanekeeper import clock
 from lanekeeper.identity import request_key
+from local.emulator.faults import Fault
 from local.emulator.server import Emulator
 from tests import stack
 
@@ -20,6 +24,10 @@ CONSUMERS = {
     "BatchQueue": "BatchSubmitterFunction",
     "CollectQueue": "CollectorFunction",
 }
+
+
+class Killed(BaseException):
+    """The process is gone: no except clause of ours sees it."""
 
 
 @dataclass
@@ -45,6 +53,7 @@ class System:
     emulator: Emulator
     monkeypatch: pytest.MonkeyPatch
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    late: timedelta = timedelta(0)
 
     # in
 
@@ -85,23 +94,54 @@ class System:
         from moto.sqs.models import sqs_backends
 
         for message in sqs_backends["123456789012"]["us-east-1"].queues[self.ids[queue].rsplit("/", 1)[-1]]._messages:
-            message.visible_at = 0
+            message.change_visibility(0)
 
-    def tick(self) -> Any:
-        return self.invoke("PollerFunction", {})
+    def tick(self, *, in_seconds: float = 0) -> None:
+        """The schedule fires, after so much time by our clock."""
+        self.pass_time(in_seconds)
+        self.invoke("PollerFunction", {})
+
+    def pass_time(self, seconds: float) -> None:
+        """Moves our own clock; SQS and Claude keep theirs."""
+        self.late += timedelta(seconds=seconds)
+        late = self.late
+        self.monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + late)
 
     def run(self) -> None:
         """Everything that can happen now, happens."""
         while sum(self.deliver(queue) for queue in CONSUMERS):
             pass
 
-    def run_until_answered(self, *, rounds: int = 5) -> None:
+    def run_until_answered(self, *, rounds: int = 1) -> None:
         """Lets batches end and be collected, as often as retries need."""
         for _ in range(rounds):
             self.run()
-            self.emulator.world.clock.advance(3600)
+            self.let_batches_end()
             self.tick()
         self.run()
+
+    def let_batches_end(self) -> None:
+        self.emulator.world.clock.advance(3600)
+
+    def fault(self, **fields: Any) -> None:
+        """Lets Claude misbehave at the next fitting call."""
+        self.emulator.world.faults.queue(Fault(**fields))
+
+    def crash(self, client: Any, call: str) -> None:
+        """Lets the process die at the next call of this AWS operation, before it is made."""
+
+        def die(**_: Any) -> None:
+            client.meta.events.unregister(f"before-call.{call}", die)
+            raise Killed(call)
+
+        client.meta.events.register(f"before-call.{call}", die)
+
+    def billed(self) -> Decimal:
+        """What Claude says that we owe."""
+        return self.emulator.world.account.cost_micro_usd
+
+    def executed(self) -> int:
+        return self.emulator.world.account.requests_executed
 
     # out
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from lanekeeper import connections, dynamo
+from lanekeeper import clock, connections, dynamo
 from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
     def look(record: SQSRecord) -> None:
         message = Message.of(record.raw_event)
-        wait = seal(**json.loads(message.body), now=datetime.now(UTC), seconds_left=_seconds_left(context))
+        wait = seal(**json.loads(message.body), now=clock.now(), seconds_left=_seconds_left(context))
         if wait is not None:
             queue.delay(message, wait)
             raise NotRipeError

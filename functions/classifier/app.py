@@ -1,10 +1,10 @@
 """Step 1: every request into its lane. Triggered by RequestQueue."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from lanekeeper import connections, dynamo
+from lanekeeper import clock, connections, dynamo
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.events import CompletionBus
 from lanekeeper.queues import Queue, messages_of, partial_failures
@@ -21,7 +21,7 @@ from .reject import Reject
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    failed = _accept(load(ClassifierSettings))(messages_of(event), now=datetime.now(UTC))
+    failed = _accept(load(ClassifierSettings))(messages_of(event), now=clock.now())
     return partial_failures(failed)
 
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from lanekeeper import connections, dynamo
+from lanekeeper import clock, connections, dynamo
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
 from lanekeeper.events import CompletionBus
@@ -48,7 +48,7 @@ def _collect(settings: CollectorSettings) -> Collect:
     prices = standard_prices()
     return Collect(
         batches=batches,
-        clock=lambda: datetime.now(UTC),
+        clock=clock.now,
         store=Store(
             batches=batches,
             spool=spool,

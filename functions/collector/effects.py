@@ -109,8 +109,9 @@ class Effects:
         self.requests.finish_many([ending for _, ending in endings], now=now)
         if self.registry[collection.batch.workload].notify is Notify.EACH:
             self.bus.send(self._completed(placed, ending) for placed, ending in endings)
-        for _, ending in endings:
-            count("RequestsSucceeded" if ending.outcome is Outcome.SUCCEEDED else "RequestsFailed")
+        succeeded = sum(ending.outcome is Outcome.SUCCEEDED for _, ending in endings)
+        count("RequestsSucceeded", succeeded)
+        count("RequestsFailed", len(endings) - succeeded)
 
     def _ending(self, collection: Collection, placed: Placed) -> Ending | None:
         """The terminal state that a row brings, or None where its request goes round again."""

@@ -1,9 +1,9 @@
 """Step 4: what stands still is moved on, what has ended goes to the collector. Triggered by the schedule."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from lanekeeper import connections, dynamo
+from lanekeeper import clock, connections, dynamo
 from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
@@ -19,7 +19,7 @@ from .tick import Tick
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
     tick = _tick(load(PollerSettings))
-    return tick(now=datetime.now(UTC), seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+    return tick(now=clock.now(), seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
 
 
 def _tick(settings: PollerSettings) -> Tick:

@@ -1,10 +1,9 @@
 """Step 2: urgent requests answered within seconds. Triggered by RealtimeQueue."""
 
 import random
-from datetime import UTC, datetime
 from typing import Any
 
-from lanekeeper import connections, dynamo
+from lanekeeper import clock, connections, dynamo
 from lanekeeper.claude import Claude, connect
 from lanekeeper.events import CompletionBus
 from lanekeeper.ledger import Ledger
@@ -36,7 +35,7 @@ def _answer(settings: RealtimeInvokerSettings) -> Answer:
         claude=Claude(connect(claude_key, settings.claude_url)),
         queue=Queue(connections.sqs(), settings.realtime_queue_url),
         dead_letter_queue=Queue(connections.sqs(), settings.realtime_dead_letter_queue_url),
-        clock=_now,
+        clock=clock.now,
         jitter=random.random,
         finish=Finish(
             requests=requests,
@@ -45,10 +44,6 @@ def _answer(settings: RealtimeInvokerSettings) -> Answer:
             bus=CompletionBus(connections.eventbridge(), settings.completion_bus),
             prices=standard_prices(),
             registry=deployed_registry(),
-            clock=_now,
+            clock=clock.now,
         ),
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

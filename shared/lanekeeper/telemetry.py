@@ -1,10 +1,13 @@
 """Logger and metrics, made once. Log lines name actions, keys and codes; never prompts, answers or producers' ids."""
 
+import warnings
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="Lanekeeper")
+warnings.filterwarnings("ignore", "No application metrics to publish*")  # an invocation may have nothing to count
 
 
 def count(name: str, value: int = 1) -> None:

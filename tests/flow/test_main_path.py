@@ -1,7 +1,5 @@
 """A message on the queue becomes an answer and a cost record."""
 
-from decimal import Decimal
-
 from tests.system import System, params
 
 
@@ -40,6 +38,6 @@ def test_the_ledger_adds_up_to_the_emulators_own_account(system: System) -> None
     system.run_until_answered(rounds=1)
 
     billed = sum(record["cost_micro_usd"] for record in system.items("LedgerTable"))
-    assert billed == Decimal(system.emulator.world.account()["cost_micro_usd"])
+    assert billed == system.billed()
     assert len(system.batches()) == 2
     assert all(item["outcome"] == "succeeded" for item in system.items("RequestsTable"))
