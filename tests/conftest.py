@@ -18,7 +18,7 @@ from tests.system import System
 os.environ.update(
     AWS_DEFAULT_REGION="us-east-1",
     AWS_ACCESS_KEY_ID="testing",
-    AWS_SECRET_ACCESS_KEY="testing",  # noqa: S106
+    AWS_SECRET_ACCESS_KEY="testing",
     AWS_ACCOUNT_ID_ENDPOINT_MODE="disabled",
 )
 for leftover in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "ANTHROPIC_LOG", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):

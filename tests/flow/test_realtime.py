@@ -1,4 +1,4 @@
-"""Urgent requests: answered once, tried again through the queue, given up only for a reason, never paid twice unseen."""
+"""Urgent requests: answered once, tried again through the queue, never paid twice unseen."""
 
 import boto3
 import pytest
