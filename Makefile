@@ -43,7 +43,7 @@ demo: setup ## the whole system on this machine: deploy, send a day's requests, 
 
 .PHONY: test
 test: .venv/.ready ## every test, one summary
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest --numprocesses auto
 
 .PHONY: lint
 lint: .venv/.ready ## ruff, mypy strict, import rules

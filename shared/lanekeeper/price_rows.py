@@ -94,7 +94,7 @@ def _dollars(model: str, kind: str, value: Any) -> Decimal:
         dollars = Decimal(str(value))
     except InvalidOperation as error:
         raise PriceError(f"price of {model}: {kind} must be a number of dollars, like 2.40") from error
-    if isinstance(value, bool) or not dollars.is_finite() or dollars < 0:
+    if not dollars.is_finite() or dollars < 0:
         raise PriceError(f"price of {model}: {kind} must be a number of dollars, 0 or more")
     return dollars
 

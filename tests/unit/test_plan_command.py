@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from cli.output import json_text, money
+from lanekeeper.pricing import standard_prices
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -220,6 +221,7 @@ def test_all_wrong_cells_are_told_at_once_and_many_are_counted() -> None:
         pytest.param(
             "w.csv", csv_of(ROWS).replace("6666.67", "6,666.67"), "line 3: more cells than columns", id="comma"
         ),
+        pytest.param("w.csv", HEADER + "\n" + "x" * 200_000, "line 2: not CSV", id="an-endless-cell"),
         pytest.param("w.csv", HEADER, "there is no workload in the file", id="header-only"),
         pytest.param("w.csv", "", "line 1: there is no column name", id="empty"),
         pytest.param(
@@ -244,6 +246,12 @@ def test_a_file_that_is_no_list_of_workloads_is_refused_with_the_remedy(
     file = tmp_path / name
     file.write_text(text, "utf-8")
     assert message in refusal(file)
+
+
+def test_a_model_whose_price_is_yet_to_begin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    price = {"model": "claude-next", "valid_from": "2999-01-01", "input": 1, "output": 1}
+    monkeypatch.setattr("cli.plan.standard_prices", lambda: standard_prices().with_private([price]))
+    assert "no price of claude-next is valid today" in refusal("-", stdin=csv_of([{**ROWS[0], "model": "claude-next"}]))
 
 
 def test_a_file_in_another_encoding_and_a_missing_one_are_refused(tmp_path: Path) -> None:

@@ -195,8 +195,9 @@ def test_the_saving_of_a_log_is_weighted_by_tokens_and_not_by_count() -> None:
     assert plan.saving == Decimal("0.1365")  # half of the 91 % that could wait
 
 
-def test_a_logged_tier_does_not_keep_a_request_from_being_priced_in_both_lanes() -> None:
-    usage = Usage(input_tokens=1000, output_tokens=0, service_tier="batch")
+@pytest.mark.parametrize("tier", ["batch", "standard"])
+def test_a_logged_tier_does_not_keep_a_request_from_being_priced_in_both_lanes(tier: str) -> None:
+    usage = Usage(input_tokens=1000, output_tokens=0, service_tier=tier)
     plan = weigh([replace(logged(0, 0, urgent=False), usage=usage)], PRICES, at=TODAY)
     assert (plan.realtime_cost, plan.saving) == (Decimal("0.003"), Decimal("0.0015"))
 
