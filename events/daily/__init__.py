@@ -1,0 +1,1 @@
+"""The texts of an invented day: what three producers would send, drawn from a few YAML files."""
