@@ -1,0 +1,42 @@
+"""`python -m local.demo`, which is what `make demo` runs."""
+
+import os
+import sys
+
+from rich.console import Console
+
+from local.demo.claude import EmulatorFailedError
+from local.demo.options import UsageError, read_options
+from local.demo.run import run
+from local.host import UnsupportedHostError
+from local.ministack import MinistackFailedError
+from local.sam import SamFailedError
+from local.stack import AlreadyRunningError
+
+CANNOT_RUN = (
+    UsageError,
+    UnsupportedHostError,
+    AlreadyRunningError,
+    MinistackFailedError,
+    SamFailedError,
+    EmulatorFailedError,
+)
+
+
+def main() -> int:
+    """0 where everything adds up, 1 where something does not, 2 where the demo could not run."""
+    console = Console()
+    try:
+        wrong = run(read_options(os.environ), console)
+    except CANNOT_RUN as error:
+        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        console.print("Interrupted; everything that was started has been ended.")
+        return 130
+    console.print("[red]The demo failed.[/red]" if wrong else "[green]Everything adds up.[/green]")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
