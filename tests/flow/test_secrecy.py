@@ -1,13 +1,31 @@
 """Prompts, answers, keys and producers' ids stay in S3, SQS and events: not one log line or row holds them."""
 
+import io
+import logging
+from collections.abc import Iterator
+
 import pytest
 
+from lanekeeper.telemetry import logger
 from tests.system import System, params
 
 CANARY = "canary-7f3a@example.org"
 
 
-def test_a_canary_in_every_field_is_in_no_log_and_no_row(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def log_lines() -> Iterator[io.StringIO]:
+    """Every log line as it leaves the function: the logger's own stream belongs to whichever test came first."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logger.registered_formatter)
+    logger.addHandler(handler)
+    yield stream
+    logger._logger.removeHandler(handler)
+
+
+def test_a_canary_in_every_field_is_in_no_log_and_no_row(
+    system: System, log_lines: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
     system.parameters["ClaudeApiKey"] = CANARY
     whole = {
         "id": CANARY,
@@ -24,8 +42,8 @@ def test_a_canary_in_every_field_is_in_no_log_and_no_row(system: System, capsys:
         system.fault(route=route, fault="status", status=400, message=CANARY)
     system.run_until_answered(rounds=2)
 
-    written = capsys.readouterr()
+    metrics = capsys.readouterr()
     rows = [system.items(table) for table in ("RequestsTable", "BatchesTable", "LedgerTable")]
-    assert "request-rejected" in written.out
-    assert CANARY not in written.out + written.err
+    assert "request-rejected" in log_lines.getvalue()
+    assert CANARY not in log_lines.getvalue() + metrics.out + metrics.err
     assert CANARY not in repr([[{k: v for k, v in row.items() if k != "model"} for row in table] for table in rows])
