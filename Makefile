@@ -52,6 +52,17 @@ lint: .venv/.ready ## ruff, mypy strict, import rules
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+.PHONY: check-template
+check-template: .venv/.ready .tools/sam/.ready ## the template as written, and as the SAM transform makes it
+	.tools/sam/bin/sam validate --lint --region us-east-1
+	@mkdir -p .ci-out
+	.tools/sam/bin/python scripts/translate.py > .ci-out/cfn.json
+	.tools/sam/bin/cfn-lint .ci-out/cfn.json
+
+.PHONY: check-build
+check-build: .venv/.ready .tools/sam/.ready ## sam build for both architectures, every built handler imported
+	.venv/bin/python scripts/check_build.py
+
 .PHONY: lock
 lock: | $(UV) ## renew every lock file
 	for part in uv dev sam ministack; do $(COMPILE) requirements/$$part.in -o requirements/$$part.txt || exit 1; done

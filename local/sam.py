@@ -33,22 +33,26 @@ class Sam:
 
     folder: Path
     parameters: Mapping[str, str]
+    builder: Path = BUILDER  # the pythonX.Y that the parameters name, with pip
 
-    def build(self) -> list[str]:
-        """Builds the functions and the layer and returns what had to be changed in the template for ministack.
-
-        Some twenty seconds the first time, five when only our own source has changed.
-        """
+    def build(self) -> None:
+        """Builds the functions and the layer: some twenty seconds the first time, five when only our source changed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._parameter_file.write_text(json.dumps(dict(self.parameters)))
-        built, cache = str(self._built), str(self.folder / "cache")
+        built, cache = str(self.built), str(self.folder / "cache")
         self._run("build", "--cached", "--parallel", "--build-dir", built, "--cache-dir", cache, "-t", str(TEMPLATE))
+
+    def fit_to_ministack(self) -> list[str]:
+        """Makes what was built run here, and returns what had to be changed in the template for it."""
         if not runs_lambda_wheels():
             self.use_host_wheels()
-        return self._adjust()
+        template = yaml.safe_load((self.built / "template.yaml").read_text())
+        changes = adjust_for_ministack(template, self.parameters)
+        self._adjusted.write_text(yaml.safe_dump(template, sort_keys=False))
+        return changes
 
     def deploy(self, endpoint: str, certificate: Path | None = None) -> None:
-        """Deploys what was built to the AWS endpoint given, which must be one of this machine."""
+        """Deploys what was built and fitted to the AWS endpoint given, which must be one of this machine."""
         trust = {"AWS_CA_BUNDLE": str(certificate)} if certificate else {}
         options = ["--stack-name", STACK, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--region", REGION]
         quiet = ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
@@ -60,23 +64,18 @@ class Sam:
         requirements = ["--require-hashes", "-r", str(ROOT / "shared/requirements.txt")]
         self._log(self._log_file("wheels"), [str(UV), "pip", "install", *target, *requirements], dict(os.environ))
 
-    def _adjust(self) -> list[str]:
-        template = yaml.safe_load((self._built / "template.yaml").read_text())
-        changes = adjust_for_ministack(template, self.parameters)
-        self._adjusted.write_text(yaml.safe_dump(template, sort_keys=False))
-        return changes
-
     @property
-    def _built(self) -> Path:
+    def built(self) -> Path:
+        """Where the build lies: template.yaml, and a folder for the layer and for each function."""
         return self.folder / "build"
 
     @property
     def _adjusted(self) -> Path:
-        return self._built / "template.ministack.yaml"
+        return self.built / "template.ministack.yaml"
 
     @property
     def _layer(self) -> Path:
-        return self._built / "SharedLayer/python"
+        return self.built / "SharedLayer/python"
 
     @property
     def _parameter_file(self) -> Path:
@@ -87,7 +86,8 @@ class Sam:
 
     def _run(self, command: str, *options: str, **environment: str) -> None:
         overrides = ["--parameter-overrides", f"file://{self._parameter_file}"]
-        self._log(self._log_file(command), [str(SAM), command, *options, *overrides], _environment() | environment)
+        environment = _environment(self.builder) | environment
+        self._log(self._log_file(command), [str(SAM), command, *options, *overrides], environment)
 
     def _log(self, log: Path, command: list[str], environment: Mapping[str, str]) -> None:
         with log.open("wb") as output:
@@ -98,9 +98,9 @@ class Sam:
             raise SamFailedError(" ".join([Path(command[0]).name, command[1]]), log)
 
 
-def _environment() -> dict[str, str]:
+def _environment(builder: Path) -> dict[str, str]:
     """This process's environment without the user's AWS account and without what would lead Python astray."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "SAM_CLI_"))}
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_DEFAULT_REGION": REGION}
     sam = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"}
-    return kept | nowhere | sam | CREDENTIALS | {"PATH": f"{BUILDER.parent}{os.pathsep}{kept['PATH']}"}
+    return kept | nowhere | sam | CREDENTIALS | {"PATH": f"{builder.parent}{os.pathsep}{kept['PATH']}"}

@@ -117,7 +117,8 @@ class LocalStack:
         self._record(self._ministack)
         sam = Sam(self._folder / "sam", self._parameters)
         self._say(f"sam build ({self._parameters['PythonRuntime']}, {self._parameters['Architecture']})")
-        for change in sam.build():
+        sam.build()
+        for change in sam.fit_to_ministack():
             self._say(f"changed for ministack: {change}")
         self._say("sam deploy")
         sam.deploy(self._ministack.endpoint, self._ministack.certificate)

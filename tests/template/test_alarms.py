@@ -7,7 +7,8 @@ from tests.template.reading import ALARMS, of_type, target
 
 @pytest.mark.parametrize("alarm", ALARMS)
 def test_an_alarm_calls_somebody_when_it_begins_and_when_it_ends(alarm: str) -> None:
-    assert [target(action) for action in ALARMS[alarm]["AlarmActions"]] == ["PageTopic"]
+    topic = "NotifyTopic" if ALARMS[alarm]["MetricName"] == "UnpricedModels" else "PageTopic"
+    assert [target(action) for action in ALARMS[alarm]["AlarmActions"]] == [topic]
     assert ALARMS[alarm]["OKActions"] == ALARMS[alarm]["AlarmActions"]
     assert ALARMS[alarm]["AlarmDescription"].endswith(".")
 
@@ -37,3 +38,13 @@ def test_a_poller_that_says_nothing_rings() -> None:
     assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("PollerTicks", "breaching")
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
     assert alarm["Dimensions"] == [{"Name": "service", "Value": "poller"}]
+
+
+@pytest.mark.parametrize("step", ["collector", "realtime_invoker"])
+def test_a_price_that_nobody_knows_rings(step: str) -> None:
+    (alarm,) = [
+        alarm
+        for alarm in ALARMS.values()
+        if alarm["MetricName"] == "UnpricedModels" and alarm["Dimensions"] == [{"Name": "service", "Value": step}]
+    ]
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
