@@ -89,6 +89,12 @@ class System:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return len(messages)
 
+    def record(self, queue: str) -> dict[str, Any]:
+        """One message of a queue, as its function would be given it."""
+        sqs, url = boto3.client("sqs"), self.ids[queue]
+        (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
+        return _record(message)
+
     def make_visible(self, queue: str) -> None:
         """Lets every message in flight come again now: moto keeps them by receipt."""
         from moto.sqs.models import sqs_backends
@@ -127,10 +133,13 @@ class System:
         """Lets Claude misbehave at the next fitting call."""
         self.emulator.world.faults.queue(Fault(**fields))
 
-    def crash(self, client: Any, call: str) -> None:
-        """Lets the process die at the next call of this AWS operation, before it is made."""
+    def crash(self, client: Any, call: str, *, at: int = 1) -> None:
+        """Lets the process die at the next call of this AWS operation, or a later one, before it is made."""
+        calls = itertools.count(1)
 
         def die(**_: Any) -> None:
+            if next(calls) < at:
+                return
             client.meta.events.unregister(f"before-call.{call}", die)
             raise Killed(call)
 

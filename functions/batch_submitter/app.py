@@ -5,7 +5,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from lanekeeper import clock, connections, dynamo
@@ -13,32 +13,29 @@ from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
 from lanekeeper.queues import Message, Queue
+from lanekeeper.records import ComeBackError, Records, seconds_left
 from lanekeeper.settings import BatchSubmitterSettings, load
 from lanekeeper.spool import Spool
 from lanekeeper.telemetry import logger, metrics
 
 from .seal import Seal
 
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-
-
-class NotRipeError(Exception):
-    """The segment still waits for company: its wake-up comes again when the window is over."""
+processor = Records()
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> Any:
     settings = load(BatchSubmitterSettings)
-    queue = Queue(connections.sqs(), settings.batch_queue_url)
-    seal = _seal(settings)
+    queue, seal = Queue(connections.sqs(), settings.batch_queue_url), _seal(settings)
 
     def look(record: SQSRecord) -> None:
         message = Message.of(record.raw_event)
-        wait = seal(**json.loads(message.body), now=clock.now(), seconds_left=_seconds_left(context))
+        wake_up = json.loads(message.body)
+        wait = seal(wake_up["class_id"], wake_up["segment"], now=clock.now(), seconds_left=seconds_left(context))
         if wait is not None:
             queue.delay(message, wait)
-            raise NotRipeError
+            raise ComeBackError
 
     return process_partial_response(event=event, record_handler=look, processor=processor, context=context)
 
@@ -49,11 +46,8 @@ def _seal(settings: BatchSubmitterSettings) -> Seal:
         batches=batches,
         spool=Spool(connections.s3(), settings.content_bucket),
         claude=Claude(connect(connections.claude_key(settings.claude_secret_arn), settings.claude_url)),
+        clock=clock.now,
         settle_after=timedelta(seconds=settings.settle_seconds),
     )
     window = timedelta(seconds=settings.batch_window_seconds)
     return Seal(batches=batches, advance=advance, window=window, entropy=os.urandom)
-
-
-def _seconds_left(context: Any) -> float:
-    return float(context.get_remaining_time_in_millis()) / 1000

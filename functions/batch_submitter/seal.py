@@ -26,29 +26,39 @@ class Seal:
     window: timedelta
     entropy: Callable[[int], bytes]
 
-    def __call__(self, class_id: str, segment: str, *, now: datetime, seconds_left: float) -> int | None:
+    def __call__(self, class_id: str, segment: str, *, now: datetime, seconds_left: Callable[[], float]) -> int | None:
         """Seals and sends what is ripe; returns None once this segment has an owner, else the seconds to wait."""
+        gone: set[str] = set()
         for _ in range(MOST_BATCHES):
-            chosen = next_batch(self._ready(class_id, segment), window=self.window, now=now)
+            ready = [waiting for waiting in self._ready(class_id, segment) if waiting.id not in gone]
+            chosen = next_batch(ready, window=self.window, now=now)
             if not chosen:
                 break
-            self._seal(chosen, now, seconds_left)
+            gone |= self._seal(chosen, now, seconds_left)
         return self._wait_for(segment, now)
 
     def _ready(self, class_id: str, segment: str) -> list[Segment]:
-        """What the index shows, and the segment that woke us, which the index may not show yet; each row looked up
-        itself, since the index may also still show what is owned."""
-        ids = {segment} | {ready.id for ready in self.batches.ready_segments(class_id)}
-        rows = [self.batches.segment(segment_id) for segment_id in sorted(ids)]
-        return [row for row in rows if row is not None and row.state is SegmentState.READY]
+        """What the index shows, and the segment that woke us, which the index may not show yet."""
+        ready = {waiting.id: waiting for waiting in self.batches.ready_segments(class_id)}
+        woken = ready.get(segment) or self.batches.segment(segment)
+        if woken is not None and woken.class_id == class_id and woken.state is SegmentState.READY:
+            ready[segment] = woken
+        return list(ready.values())
 
-    def _seal(self, segments: Sequence[Segment], now: datetime, seconds_left: float) -> None:
+    def _seal(self, segments: Sequence[Segment], now: datetime, seconds_left: Callable[[], float]) -> set[str]:
+        """Returns the ids of the segments that are owned now, by us or by a submitter who was faster."""
         batch = seal(ulid(now, self.entropy(10)), segments, now)
-        if not self.batches.seal(batch, segments):  # another submitter was faster with one of them
-            return
+        if not self.batches.seal(batch, segments):
+            return {segment.id for segment in segments if not self._is_ready(segment.id)}
         logger.info("batch sealed", action="batch-sealed", batch=batch.id, requests=batch.count, segments=len(segments))
         count("BatchesSealed")
-        self.advance(batch, now=now, seconds_left=seconds_left)
+        self.advance(batch, seconds_left=seconds_left)
+        return {segment.id for segment in segments}
+
+    def _is_ready(self, segment_id: str) -> bool:
+        """By the row itself: the index may still show what has an owner."""
+        segment = self.batches.segment(segment_id)
+        return segment is not None and segment.state is SegmentState.READY
 
     def _wait_for(self, segment_id: str, now: datetime) -> int | None:
         segment = self.batches.segment(segment_id)

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.classify import class_of, classify, time_left
 from lanekeeper.dynamo import Item
@@ -21,7 +20,7 @@ from lanekeeper.events import CompletionBus, request_completed
 from lanekeeper.identity import ulid
 from lanekeeper.intake import read_request
 from lanekeeper.models import Decision, Lane, Request, SegmentState, Stage
-from lanekeeper.policy import Registry
+from lanekeeper.policy import Notify, Registry
 from lanekeeper.queues import Message, Queue
 from lanekeeper.realtime_messages import write_message
 from lanekeeper.requests_table import RequestsTable, new_row
@@ -31,11 +30,12 @@ from lanekeeper.telemetry import count, logger
 
 from .reject import Reject
 
+WRITER_LIFETIME = timedelta(seconds=60)  # the classifier's timeout: who has not committed by then never will
 GRACE = timedelta(seconds=60)  # after the window: by then a wake-up that was not lost has been served
 
 
 class StillMovingError(LanekeeperError):
-    """Another classifier is giving this request a new home: its message waits until that is done."""
+    """Another classifier may be at work on this request: its message waits until that is clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Run:
         """What fails in here fails for these messages alone; they come again."""
         try:
             yield
-        except (LanekeeperError, ClientError, BotoCoreError) as error:
+        except Exception as error:  # noqa: BLE001 - one record's boundary: whatever it is, it hurts no neighbour
             logger.warning("accept failed", action="accept-failed", error=type(error).__name__, messages=len(messages))
             self.failed.update(message.id for message in messages)
 
@@ -95,7 +95,7 @@ class Accept:
     # reading
 
     def _read(self, messages: Sequence[Message], run: Run, now: datetime) -> list[Arrival]:
-        arrivals: dict[str, Arrival] = {}
+        arrivals: dict[tuple[str, str], Arrival] = {}
         for message in messages:
             with run.boundary([message]):
                 try:
@@ -104,16 +104,14 @@ class Accept:
                     self.reject(message, error, now=now)
         return list(arrivals.values())
 
-    def _read_one(self, message: Message, arrivals: dict[str, Arrival], now: datetime) -> None:
+    def _read_one(self, message: Message, arrivals: dict[tuple[str, str], Arrival], now: datetime) -> None:
         request = read_request(message.body, sent_at=message.sent_at, registry=self.registry)
-        twin = arrivals.get(request.key)
-        if twin is None:
+        same = arrivals.get((request.key, request.content_hash))
+        if same is None:
             decision = classify(request, self.registry[request.workload], stage=self.stage, now=now)
-            arrivals[request.key] = Arrival(request, decision, [message])
-        elif twin.request.content_hash == request.content_hash:
-            twin.messages.append(message)
+            arrivals[request.key, request.content_hash] = Arrival(request, decision, [message])
         else:
-            raise _conflict()
+            same.messages.append(message)
 
     def _by_class(self, arrivals: Sequence[Arrival], now: datetime) -> dict[str, list[Arrival]]:
         groups: dict[str, list[Arrival]] = defaultdict(list)
@@ -151,7 +149,7 @@ class Accept:
         joining = []
         for arrival, row in zip(arrivals, self.requests.accept_many(rows), strict=True):
             with run.boundary(arrival.messages):
-                if row is None or self._joins(arrival, row, segment, class_id, now):
+                if row is None or self._joins(arrival, row, segment, now):
                     joining.append(arrival)
         if joining:
             with run.boundary(_messages(joining)):
@@ -172,16 +170,16 @@ class Accept:
 
     # requests that came before
 
-    def _joins(self, arrival: Arrival, row: Item, segment: str, class_id: str, now: datetime) -> bool:
+    def _joins(self, arrival: Arrival, row: Item, segment: str, now: datetime) -> bool:
         """Whether a request that has a row already belongs into this new segment."""
-        if row.get("segment") == segment:  # our own write, answered twice
-            return True
         if not self._is_unanswered(arrival, row, now):
             return False
+        if row.get("segment") == segment:  # our own write, answered twice
+            return True
         if row["lane"] == Lane.REALTIME:
             self._send_again(arrival)
             return False
-        return self._re_home(row, segment, class_id, now)
+        return self._re_home(row, segment, now)
 
     def _is_unanswered(self, arrival: Arrival, row: Item, now: datetime) -> bool:
         """Sorts out conflicts, which are rejected, and answered requests, whose event is sent again."""
@@ -190,26 +188,37 @@ class Accept:
                 self.reject(message, _conflict(), now=now)
             return False
         if "outcome" in row:
-            self.bus.send([request_completed(row, request_id=arrival.request.id, bucket=self.spool.bucket)])
+            self._tell_again(arrival, row)
             return False
         return True
+
+    def _tell_again(self, arrival: Arrival, row: Item) -> None:
+        if self.registry[arrival.request.workload].notify is not Notify.NONE:
+            self.bus.send([request_completed(row, request_id=arrival.request.id, bucket=self.spool.bucket)])
 
     def _send_again(self, arrival: Arrival) -> None:
         self.realtime_queue.send(write_message(arrival.request, self.spool), group=arrival.request.workload)
 
-    def _re_home(self, row: Item, segment: str, class_id: str, now: datetime) -> bool:
+    def _re_home(self, row: Item, segment: str, now: datetime) -> bool:
         """Moves a request out of a segment that was never committed; leaves it where one was."""
         home = row["segment"]
         if is_rebuffered(home):
             return False
         standing = self.batches.segment(home)
-        if standing is None and self.batches.abandon_segment(home, now=now):
+        if standing is None and self._abandon(home, row, now):
             if self.requests.move(row["request_key"], from_segment=home, to_segment=segment):
                 return True
             raise StillMovingError("the request has moved between two looks")
-        if standing is None or standing.state is SegmentState.READY:
-            self._wake(class_id if standing is None else standing.class_id, home)
+        standing = standing or self.batches.segment(home)
+        if standing is not None and standing.state is SegmentState.READY:
+            self._wake(standing.class_id, home)
         return False
+
+    def _abandon(self, home: str, row: Item, now: datetime) -> bool:
+        """Bars a segment whose writer must be dead; one that may still live is left its time."""
+        if now - moments.from_text(row["accepted_at"]) < WRITER_LIFETIME:
+            raise StillMovingError("the segment may still be under way")
+        return self.batches.abandon_segment(home, now=now)
 
 
 def _messages(arrivals: Sequence[Arrival]) -> list[Message]:

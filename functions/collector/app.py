@@ -5,7 +5,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from lanekeeper import clock, connections, dynamo
@@ -15,6 +15,7 @@ from lanekeeper.events import CompletionBus
 from lanekeeper.ledger import Ledger
 from lanekeeper.pricing import standard_prices
 from lanekeeper.queues import Queue
+from lanekeeper.records import Records, seconds_left
 from lanekeeper.registry import deployed_registry
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.settings import CollectorSettings, load
@@ -26,7 +27,7 @@ from .effects import Effects
 from .rebuffer import Rebuffer
 from .store import Store
 
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+processor = Records()
 
 
 @metrics.log_metrics
@@ -35,7 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     collect = _collect(load(CollectorSettings))
 
     def one(record: SQSRecord) -> None:
-        collect(json.loads(record.body)["batch"], seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+        collect(json.loads(record.body)["batch"], seconds_left=seconds_left(context))
 
     return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
 

@@ -8,6 +8,7 @@ from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
 from lanekeeper.queues import Queue
+from lanekeeper.records import seconds_left
 from lanekeeper.settings import PollerSettings, load
 from lanekeeper.spool import Spool
 from lanekeeper.telemetry import logger, metrics
@@ -19,7 +20,7 @@ from .tick import Tick
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
     tick = _tick(load(PollerSettings))
-    return tick(now=clock.now(), seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+    return tick(now=clock.now(), seconds_left=seconds_left(context))
 
 
 def _tick(settings: PollerSettings) -> Tick:
@@ -32,6 +33,7 @@ def _tick(settings: PollerSettings) -> Tick:
             batches=batches,
             spool=Spool(connections.s3(), settings.content_bucket),
             claude=claude,
+            clock=clock.now,
             settle_after=timedelta(seconds=settings.settle_seconds),
         ),
         batch_queue=Queue(connections.sqs(), settings.batch_queue_url),

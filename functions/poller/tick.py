@@ -1,13 +1,12 @@
 """One tick: wake forgotten segments, take each batch one step on, hand ended ones to the collector."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lanekeeper import moments
 from lanekeeper.advance import Advance
+from lanekeeper.batch_rows import batch_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude
 from lanekeeper.errors import ClaudeError
@@ -32,15 +31,23 @@ class Tick:
     def __call__(self, *, now: datetime, seconds_left: Callable[[], float]) -> dict[str, int]:
         """Returns what it found, for whoever invokes it by hand."""
         self._wake_forgotten(now)
-        batches = sorted(self.batches.open_batches(), key=lambda batch: batch.deadline)
+        batches = sorted(self._open_batches(), key=lambda batch: batch.deadline)
         due = [batch for batch in batches if moments.from_text(batch.next_action_at) <= now]
         statuses = self._statuses(due)
         for batch in due:
             if seconds_left() < LEAST_SECONDS:
                 break
-            self._step(batch, statuses, now, seconds_left())
+            self._step(batch, statuses, now, seconds_left)
         self._measure(batches, now)
         return {"open": len(batches), "due": len(due)}
+
+    def _open_batches(self) -> Iterator[Batch]:
+        for item in self.batches.open_batches():
+            try:
+                yield batch_of(item)
+            except (KeyError, ValueError, TypeError):
+                logger.error("a batch's row cannot be read", action="row-unreadable", item=item["item_id"])
+                count("PollerStepsFailed")
 
     def _wake_forgotten(self, now: datetime) -> None:
         """One wake-up a class is enough: the submitter looks at all of its segments."""
@@ -58,15 +65,17 @@ class Tick:
             logger.warning("listing failed", action="listing-failed", error=str(error))
             return {}
 
-    def _step(self, batch: Batch, statuses: dict[str, ClaudeBatch], now: datetime, seconds_left: float) -> None:
+    def _step(
+        self, batch: Batch, statuses: dict[str, ClaudeBatch], now: datetime, seconds_left: Callable[[], float]
+    ) -> None:
         try:
             if batch.state is BatchState.OPEN:
                 self._look_at(batch, statuses, now)
             elif batch.state in (BatchState.ENDED, BatchState.STORED):
                 self._collect(batch, now)
             else:
-                self.advance(batch, now=now, seconds_left=seconds_left)
-        except (ClaudeError, ClientError, BotoCoreError) as error:  # the next tick tries again; the others go on
+                self.advance(batch, seconds_left=seconds_left)
+        except Exception as error:  # noqa: BLE001 - one batch's boundary: the others go on, the next tick tries again
             logger.warning("step failed", action="step-failed", batch=batch.id, error=type(error).__name__)
             count("PollerStepsFailed")
 

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,8 +18,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lanekeeper import moments
 from lanekeeper.claude import Claude
-from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError, LanekeeperError
-from lanekeeper.lifecycle import Begin, Refusal, begin, judge_refusal, retry_delay
+from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError, ClaudeUnreachableError
+from lanekeeper.lifecycle import (
+    Begin,
+    Refusal,
+    begin,
+    judge_refusal,
+    perhaps_billed,
+    retry_delay,
+)
 from lanekeeper.queues import Message, Queue
 from lanekeeper.realtime_messages import RealtimeRequest, read_message
 from lanekeeper.requests_table import RequestsTable
@@ -27,6 +35,7 @@ from lanekeeper.telemetry import count, logger
 from .finish import Attempt, Finish
 
 WRITE_SECONDS = 15.0  # kept back from the function's time, for storing what the call answers
+SOON_SECONDS = 10  # until a delivery that failed on our side comes again
 LEASE_MARGIN = timedelta(seconds=30)  # past the function's end, for clocks that differ
 
 
@@ -54,8 +63,10 @@ class Answer:
         try:
             request = read_message(message.body, self.finish.spool)
             return self._deliver(message, request, lease, seconds_left)
-        except (LanekeeperError, ClientError, BotoCoreError) as error:
+        except Exception as error:  # noqa: BLE001 - one message's boundary; its text may quote the message
             logger.warning("delivery failed", action="realtime-failed", error=type(error).__name__)
+            with suppress(ClientError, BotoCoreError):
+                self.queue.delay(message, SOON_SECONDS)
             return False
 
     def _deliver(
@@ -72,11 +83,11 @@ class Answer:
             return self._come_back(
                 message, math.ceil((moments.from_text(row["lease_until"]) - now).total_seconds()) + 1
             )
-        if state is not Begin.ANSWER and self.finish.recover(request, row):
+        if "lease_until" in row and self.finish.recover(request, row):
             return True
         if state is Begin.GIVE_UP:
             self.finish.give_up(request, row)
-            return self._dead_letter(message, "crash-loop")
+            return self._dead_letter(message, "no-answer")
         return self._attempt(message, request, row, now + lease, seconds_left)
 
     def _attempt(
@@ -87,26 +98,31 @@ class Answer:
         lease_until: datetime,
         seconds_left: Callable[[], float],
     ) -> bool:
-        attempt = Attempt(number=int(row["attempt"]) + 1, started_at=self.clock(), accepted_at=row["accepted_at"])
+        attempt = Attempt.next_of(row, self.clock())
         put = {
             "attempt": attempt.number,
             "attempt_at": moments.to_text(attempt.started_at),
             "lease_until": moments.to_text(lease_until),
-            "lost_leases": int(row.get("lost_leases", 0)) + ("lease_until" in row),
+            "lost_leases": attempt.lost_before,
         }
         timeout = seconds_left() - WRITE_SECONDS
         if timeout <= 0 or not self.requests.begin_attempt(request.key, seen=row, put=put):
             return False
+        return self._call(message, request, attempt, timeout)
+
+    def _call(self, message: Message, request: RealtimeRequest, attempt: Attempt, timeout: float) -> bool:
         try:
             answer = self.claude.answer(_body(request), timeout=timeout)
         except ClaudeUnclearError as error:
-            if error.status is None:
+            if perhaps_billed(error):
                 self.finish.possible_duplicate(request, attempt)
-            return self._try_later(message, request, attempt, error)
+            return self._try_later(message, request, attempt, error, is_lost=error.timed_out)
         except ClaudeRefusedError as error:
             if judge_refusal(error, count=1) is not Refusal.FINAL:
                 return self._try_later(message, request, attempt, error)
             return self.finish.refused(request, attempt, error)
+        except ClaudeUnreachableError as error:
+            return self._try_later(message, request, attempt, error)
         return self.finish.answered(request, attempt, answer)
 
     def _try_later(
@@ -114,12 +130,14 @@ class Answer:
         message: Message,
         request: RealtimeRequest,
         attempt: Attempt,
-        error: ClaudeUnclearError | ClaudeRefusedError,
+        error: ClaudeError,
+        *,
+        is_lost: bool = False,
     ) -> bool:
-        """Back to the queue: waiting costs nothing there, a sleep in here would."""
+        """Back to the queue: waiting costs nothing there, a sleep in here would. A lost attempt ran out of its time."""
         logger.warning("claude said not now", action="realtime-later", error=str(error), request=request.key)
         count("RealtimeRetries")
-        self.requests.release_attempt(request.key, attempt=attempt.number)
+        self.requests.release_attempt(request.key, attempt=attempt.number, lost_leases=attempt.lost_before + is_lost)
         return self._come_back(message, retry_delay(error, receives=message.receives, jitter=self.jitter()))
 
     def _come_back(self, message: Message, visible_in: int) -> bool:

@@ -9,6 +9,7 @@ from lanekeeper.events import CompletionBus
 from lanekeeper.ledger import Ledger
 from lanekeeper.pricing import standard_prices
 from lanekeeper.queues import Queue, messages_of, partial_failures
+from lanekeeper.records import seconds_left
 from lanekeeper.registry import deployed_registry
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.settings import RealtimeInvokerSettings, load
@@ -23,7 +24,7 @@ from .finish import Finish
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     answer = _answer(load(RealtimeInvokerSettings))
-    failed = answer(messages_of(event), seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+    failed = answer(messages_of(event), seconds_left=seconds_left(context))
     return partial_failures(failed)
 
 

@@ -11,7 +11,7 @@ from lanekeeper import moments
 from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError
 from lanekeeper.events import CompletionBus, request_completed
 from lanekeeper.ledger import Ledger, LedgerRow
-from lanekeeper.lifecycle import MAX_LOST_LEASES
+from lanekeeper.lifecycle import MAX_LOST_LEASES, lost_leases
 from lanekeeper.models import Lane, Outcome
 from lanekeeper.policy import Notify, Registry
 from lanekeeper.pricing import PriceList
@@ -29,11 +29,24 @@ class Attempt:
     number: int
     started_at: datetime
     accepted_at: str
+    lost_before: int  # attempts before it that ended without an answer
+
+    @classmethod
+    def next_of(cls, row: Mapping[str, Any], now: datetime) -> "Attempt":
+        return cls(
+            number=int(row["attempt"]) + 1,
+            started_at=now,
+            accepted_at=row["accepted_at"],
+            lost_before=lost_leases(row),
+        )
 
     @classmethod
     def last_of(cls, row: Mapping[str, Any]) -> "Attempt":
         return cls(
-            number=int(row["attempt"]), started_at=moments.from_text(row["attempt_at"]), accepted_at=row["accepted_at"]
+            number=int(row["attempt"]),
+            started_at=moments.from_text(row["attempt_at"]),
+            accepted_at=row["accepted_at"],
+            lost_before=int(row.get("lost_leases", 0)),
         )
 
 
@@ -53,10 +66,11 @@ class Finish:
         """Claude answered. Raises ClaudeUnclearError where what came is no message."""
         try:
             message = json.loads(answer)
-            message["usage"], message["model"]
-        except (ValueError, TypeError, KeyError) as error:
+            bill_of(message, self.prices, batch=False, at=attempt.started_at)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ClaudeUnclearError(f"an answer that is none: {type(error).__name__}") from None
-        line = self._store(request, attempt, {"type": "succeeded", "message": message})
+        result = b'{"type": "succeeded", "message": ' + answer.replace(b"\n", b" ") + b"}"
+        line = self._store(request, attempt, result)
         return self._succeeded(request, attempt, message, len(line) - 1)
 
     def recover(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
@@ -74,15 +88,16 @@ class Finish:
     def refused(self, request: RealtimeRequest, attempt: Attempt, error: ClaudeRefusedError) -> bool:
         """The request itself is at fault; Claude's own words lie in S3."""
         body = error.body or {"type": "error", "error": {"type": error.error_type}}
-        line = self._store(request, attempt, {"type": "errored", "error": body})
+        line = self._store(request, attempt, json.dumps({"type": "errored", "error": body}).encode())
         return self._failed(request, attempt, error.error_type, len(line) - 1)
 
     def give_up(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
-        """Every worker that took it died: it gets its end, and a person its message."""
+        """Every worker that took it died or ran out of time: it gets its end, and a person its message."""
         attempt = Attempt.last_of(row)
-        error = {"type": "error", "error": {"type": "crash_loop", "message": f"{MAX_LOST_LEASES} workers died over it"}}
-        line = self._store(request, attempt, {"type": "errored", "error": error})
-        return self._failed(request, attempt, "crash-loop", len(line) - 1)
+        words = f"{MAX_LOST_LEASES} calls ended without an answer"
+        error = {"type": "error", "error": {"type": "no_answer", "message": words}}
+        line = self._store(request, attempt, json.dumps({"type": "errored", "error": error}).encode())
+        return self._failed(request, attempt, "no-answer", len(line) - 1)
 
     def possible_duplicate(self, request: RealtimeRequest, attempt: Attempt) -> None:
         """A call whose answer nobody saw: perhaps billed, so its cost is unknown, not 0."""
@@ -95,8 +110,8 @@ class Finish:
             self.bus.send([request_completed(row, request_id=request.id, bucket=self.spool.bucket)])
         return True
 
-    def _store(self, request: RealtimeRequest, attempt: Attempt, result: Mapping[str, Any]) -> bytes:
-        row = json.dumps({"custom_id": None, "result": result}, ensure_ascii=False).encode()
+    def _store(self, request: RealtimeRequest, attempt: Attempt, result: bytes) -> bytes:
+        row = b'{"custom_id": null, "result": ' + result + b"}"
         line = result_line(
             row,
             request_id=request.id,

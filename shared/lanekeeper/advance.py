@@ -2,15 +2,23 @@
 on each tick. Any number of callers at once do no harm: every move is conditional on the state it was decided from."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.batching import halves
+from lanekeeper.batching import halves, sibling_id
 from lanekeeper.claude import Claude
-from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError, IncompleteResultsError
+from lanekeeper.errors import (
+    ClaudeError,
+    ClaudeRefusedError,
+    ClaudeUnclearError,
+    ClaudeUnreachableError,
+    ForeignResultsError,
+    IncompleteResultsError,
+    LanekeeperError,
+)
 from lanekeeper.lifecycle import Adopt, Refusal, Settlement, hold_time, judge_refusal, settle
 from lanekeeper.models import Batch, BatchState, ClaudeBatch, Entry
 from lanekeeper.results import batch_result_line, custom_id, read_row
@@ -19,7 +27,12 @@ from lanekeeper.telemetry import count, logger
 
 LOOK_AGAIN = timedelta(seconds=30)
 MARGIN_SECONDS = 10.0  # kept back from the function's time, for writing down what a create said
+LEAST_SECONDS = 25.0  # a send begun with less would often be cut off, and be in doubt for SETTLE
 HEAD, TAIL = b'{"requests":[', b"]}"
+
+
+class SettleTooShortError(LanekeeperError):
+    """A send could still be under way when it is taken for lost: nothing is sent with such settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,43 +42,49 @@ class Advance:
     batches: BatchesTable
     spool: Spool
     claude: Claude
+    clock: Callable[[], datetime]
     settle_after: timedelta  # SETTLE: a create not listed by then never arrived
 
-    def __call__(self, batch: Batch, *, now: datetime, seconds_left: float) -> None:
-        """Takes the next step of a batch; `seconds_left` is what remains of the function's time."""
+    def __call__(self, batch: Batch, *, seconds_left: Callable[[], float]) -> None:
+        """Takes the next step of a batch, if enough of the function's time is left for it."""
         if batch.state in (BatchState.SEALED, BatchState.HELD):
-            self._send(batch, now, seconds_left - MARGIN_SECONDS)
-        elif batch.state is BatchState.SENDING and moments.from_text(batch.next_action_at) <= now:
-            self._settle(batch, now)
+            self._send(batch, seconds_left)
+        elif batch.state is BatchState.SENDING and moments.from_text(batch.next_action_at) <= self.clock():
+            self._settle(batch, self.clock())
 
-    def _send(self, batch: Batch, now: datetime, timeout: float) -> None:
+    def _send(self, batch: Batch, seconds_left: Callable[[], float]) -> None:
         try:
             anchor = self.claude.newest()
         except ClaudeRefusedError as error:
-            self._hold(batch, error, now)
+            self._hold(batch, str(error), hold_time(error))
             return
-        except ClaudeUnclearError:
-            self.batches.look_again(batch, now + LOOK_AGAIN)
+        except ClaudeError:
+            self.batches.look_again(batch, self.clock() + LOOK_AGAIN)
             return
+        now, left = self.clock(), seconds_left()
+        if left >= self.settle_after.total_seconds():
+            raise SettleTooShortError("SettleSeconds must exceed SendTimeoutSeconds: raise it, and deploy again")
         # Nobody settles this send while its sender may still be alive and waiting for the answer.
-        look_at = now + timedelta(seconds=timeout + MARGIN_SECONDS)
-        if timeout <= 0 or not self.batches.start_sending(batch, anchor=anchor, now=now, look_at=look_at):
+        look_at = now + timedelta(seconds=left)
+        if left < LEAST_SECONDS or not self.batches.start_sending(batch, anchor=anchor, now=now, look_at=look_at):
             self.batches.look_again(batch, now + LOOK_AGAIN)
             return
         sending = replace(batch, state=BatchState.SENDING, anchor=anchor, sending_at=moments.to_text(now))
-        self._post(sending, now, timeout)
+        self._post(sending, left - MARGIN_SECONDS)
 
-    def _post(self, batch: Batch, now: datetime, timeout: float) -> None:
+    def _post(self, batch: Batch, timeout: float) -> None:
         size = len(HEAD) + batch.size - 1 + len(TAIL)
         try:
             created = self.claude.create(self._body(batch), size=size, timeout=timeout)
+        except ClaudeUnreachableError as error:
+            self._hold(batch, str(error), LOOK_AGAIN)
         except ClaudeUnclearError as error:
             logger.warning("doubtful send", action="send-doubtful", batch=batch.id, error=str(error))
             count("DoubtfulSends")
         except ClaudeRefusedError as error:
-            self._refused(batch, error, now)
+            self._refused(batch, error)
         else:
-            self._opened(batch, created, now)
+            self._opened(batch, created)
 
     def _body(self, batch: Batch) -> Iterator[bytes]:
         """The segments' own bytes with commas for newlines: JSON text has newlines nowhere else."""
@@ -78,8 +97,8 @@ class Advance:
                 yield joined if remaining else joined[:-1]
         yield TAIL
 
-    def _opened(self, batch: Batch, created: ClaudeBatch, now: datetime) -> None:
-        opened = self.batches.opened(batch, claude_id=created.id, created_at=created.created_at, now=now)
+    def _opened(self, batch: Batch, created: ClaudeBatch) -> None:
+        opened = self.batches.opened(batch, claude_id=created.id, created_at=created.created_at, now=self.clock())
         action = "batch-opened" if opened else "batch-opened-elsewhere"
         logger.info(
             "batch is with Claude", action=action, batch=batch.id, claude_batch=created.id, requests=batch.count
@@ -88,18 +107,26 @@ class Advance:
 
     # a definite no
 
-    def _refused(self, batch: Batch, error: ClaudeRefusedError, now: datetime) -> None:
-        verdict = judge_refusal(error, count=batch.count)
+    def _refused(self, batch: Batch, error: ClaudeRefusedError) -> None:
+        verdict = judge_refusal(error, count=batch.count, others_accepted=self._others_accepted(batch))
         logger.warning("create refused", action=f"create-{verdict}", batch=batch.id, error=str(error))
         if verdict is Refusal.HOLD:
-            self._hold(batch, error, now)
+            self._hold(batch, str(error), hold_time(error))
         elif verdict is Refusal.SPLIT:
-            self.batches.split(batch, halves(batch, self._indexes(batch), now))
+            self.batches.split(batch, halves(batch, self._indexes(batch), self.clock()))
         else:
-            self._store_refusal(batch, error, now)
+            self._store_refusal(batch, error, self.clock())
 
-    def _hold(self, batch: Batch, error: ClaudeRefusedError, now: datetime) -> None:
-        self.batches.held(batch, reason=str(error), until=now + hold_time(error))
+    def _others_accepted(self, batch: Batch) -> bool | None:
+        """Whether Claude took the other half of what this batch was cut from; None for a batch that was never cut."""
+        sibling = sibling_id(batch.id)
+        if sibling is None:
+            return None
+        item = self.batches.batch(sibling)
+        return item is not None and "claude_id" in item
+
+    def _hold(self, batch: Batch, reason: str, wait: timedelta) -> None:
+        self.batches.held(batch, reason=reason, until=self.clock() + wait)
         count("BatchesHeld")
 
     def _indexes(self, batch: Batch) -> dict[str, list[Entry]]:
@@ -136,7 +163,7 @@ class Advance:
         if isinstance(move, Adopt):
             logger.warning("orphan adopted", action="batch-adopted", batch=batch.id, claude_batch=move.batch.id)
             count("BatchesAdopted")
-            self._opened(batch, move.batch, now)
+            self._opened(batch, move.batch)
         elif move is Settlement.SEND_AGAIN:
             logger.warning("create never arrived", action="send-again", batch=batch.id)
             self.batches.unsent(batch, now=now)
@@ -148,12 +175,17 @@ class Advance:
         for listed in self.claude.batches_since(batch.anchor):
             if listed.total != batch.count or self.batches.owner_of(listed.id) is not None:
                 continue
-            if not listed.ended or self._first_segment(listed) in {member.segment for member in batch.members}:
+            if not listed.ended or self._is_ours(batch, listed):
                 yield listed
 
-    def _first_segment(self, candidate: ClaudeBatch) -> str | None:
-        with self.claude.results(candidate) as lines:
-            try:
-                return next((read_row(line).segment for line in lines), None)
-            except IncompleteResultsError:
-                return None
+    def _is_ours(self, batch: Batch, ended: ClaudeBatch) -> bool:
+        """By the custom_id of any row. A download without a row proves nothing: the next tick asks again."""
+        with self.claude.results(ended) as lines:
+            line = next(filter(None, lines), None)
+        try:
+            row = read_row(line or b"")
+        except ForeignResultsError:
+            return False
+        except IncompleteResultsError as error:
+            raise ClaudeUnclearError("whose batch it is cannot be read") from error
+        return row.segment in {member.segment for member in batch.members}

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lanekeeper import moments
-from lanekeeper.batch_rows import SHARDS, batch_item, batch_of, expiry, segment_item, segment_of, shard_of
+from lanekeeper.batch_rows import SHARDS, batch_item, expiry, segment_item, segment_of, shard_of
 from lanekeeper.dynamo import Item, change, put_if_absent, query_all, transact, update
 from lanekeeper.models import Batch, BatchState, Segment, SegmentState
 
@@ -79,16 +79,16 @@ class BatchesTable:
         """A batch's whole row; `batch_of` makes the record of it."""
         return self._get(f"batch#{batch_id}")
 
-    def open_batches(self) -> Iterable[Batch]:
-        """Every batch that is not done, as far as the index knows."""
+    def open_batches(self) -> Iterable[Item]:
+        """The row of every batch that is not done, as far as the index knows."""
         for shard in range(SHARDS):
-            yield from map(batch_of, self._open(f"batch#{shard}"))
+            yield from self._open(f"batch#{shard}")
 
     def start_sending(self, batch: Batch, *, anchor: str | None, now: datetime, look_at: datetime) -> bool:
         """Enters SENDING under the lock of the batch's count, so that no two doubtful batches have the same total."""
         fields = {"sending_at": moments.to_text(now), "anchor": anchor, "next_action_at": moments.to_text(look_at)}
-        lock = {"item_id": f"count#{batch.count}", "batch": batch.id}
-        return self._transact({"Update": self._move(batch, BatchState.SENDING, fields)}, self._new(lock))
+        lock = change(_lock(batch), put={"batch": batch.id}, when="attribute_not_exists(#batch)")
+        return self._transact({"Update": self._move(batch, BatchState.SENDING, fields)}, {"Update": lock})
 
     def opened(self, batch: Batch, *, claude_id: str, created_at: str, now: datetime) -> bool:
         """Claude has it: remember its id, and that this id is ours; False where either is taken."""
@@ -174,13 +174,9 @@ class BatchesTable:
         )
 
     def _unlock(self, batch: Batch) -> dict[str, Any]:
-        delete = {
-            "Key": {"item_id": f"count#{batch.count}"},
-            "ConditionExpression": "attribute_not_exists(#batch) OR #batch = :batch",
-            "ExpressionAttributeNames": {"#batch": "batch"},
-            "ExpressionAttributeValues": {":batch": batch.id},
-        }
-        return {"Delete": delete}
+        """Frees the count; the lock's item stays, so that no function needs the right to delete."""
+        mine = "attribute_not_exists(#batch) OR #batch = :mine"
+        return {"Update": change(_lock(batch), remove=["batch"], when=mine, mine=batch.id)}
 
     def _new(self, item: Item) -> dict[str, Any]:
         return {"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(item_id)"}}
@@ -204,3 +200,7 @@ class BatchesTable:
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
         )
+
+
+def _lock(batch: Batch) -> dict[str, str]:
+    return {"item_id": f"count#{batch.count}"}

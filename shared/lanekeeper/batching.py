@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lanekeeper import moments
+from lanekeeper.identity import ULID_LENGTH
 from lanekeeper.models import Batch, BatchState, Entry, Member, Segment
 
 MAX_REQUESTS = 50_000  # half of Claude's limit of 100,000
@@ -72,6 +73,13 @@ def halves(parent: Batch, indexes: Mapping[str, Sequence[Entry]], now: datetime)
         )
         for suffix, members in (("a", first), ("b", second))
     )
+
+
+def sibling_id(batch_id: str) -> str | None:
+    """The other half of what a batch was cut from; None for a batch that is no half: a bare ULID has 26 characters."""
+    if len(batch_id) == ULID_LENGTH:
+        return None
+    return batch_id[:-1] + ("b" if batch_id.endswith("a") else "a")
 
 
 def _cut(

@@ -5,19 +5,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
 
-from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError
+from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError, ClaudeUnreachableError
 from lanekeeper.models import ClaudeBatch
 
 BATCHES = "/v1/messages/batches"
 LIST_LIMIT = 1000
 JSON = {"content-type": "application/json"}
 STREAMED = {"X-Stainless-Raw-Response": "stream"}  # the SDK's word for: do not read the body yet
+NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 PERHAPS_EXECUTED = {408, 499}  # 4xx that speak of the connection, not of the request
 
 
@@ -25,6 +26,13 @@ PERHAPS_EXECUTED = {408, 499}  # 4xx that speak of the connection, not of the re
 def connect(api_key: str, base_url: str) -> anthropic.Anthropic:
     """A client that never retries by itself and records nothing of what it carries; kept while the key is the same."""
     return anthropic.Anthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=60, open_telemetry=False)
+
+
+class Page(NamedTuple):
+    """A page of the listing, newest first."""
+
+    batches: list[ClaudeBatch]
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +66,46 @@ class Claude:
 
     def newest(self) -> str | None:
         """The id of the workspace's newest batch."""
-        page = self._page(limit=1)
-        return page["data"][0]["id"] if page["data"] else None
+        latest = self._page(limit=1).batches
+        return latest[0].id if latest else None
 
     def batches_since(self, anchor: str | None) -> Iterator[ClaudeBatch]:
         """Newest first, back to the anchor (not included); without one, all."""
         after: dict[str, str] = {}
         while True:
             page = self._page(limit=LIST_LIMIT, **after)
-            for batch in page["data"]:
-                if batch["id"] == anchor:
+            for batch in page.batches:
+                if batch.id == anchor:
                     return
-                yield batch_of(batch)
-            if not page["has_more"]:
+                yield batch
+            if not page.has_more:
                 return
-            after = {"after_id": page["last_id"]}
+            after = {"after_id": page.batches[-1].id}
 
     def latest_batches(self) -> list[ClaudeBatch]:
         """The newest batches of the workspace, as many as one call tells."""
-        return [batch_of(batch) for batch in self._page(limit=LIST_LIMIT)["data"]]
+        return self._page(limit=LIST_LIMIT).batches
 
     def retrieve(self, batch_id: str) -> ClaudeBatch:
-        return batch_of(self._get(f"{BATCHES}/{batch_id}").json())
+        with _sorted_errors():
+            return batch_of(self._get(f"{BATCHES}/{batch_id}").json())
 
     @contextmanager
     def results(self, batch: ClaudeBatch) -> Iterator[Iterator[bytes]]:
         """The result rows as raw lines, in no order. The path alone is taken from Claude's address of them: our key
         goes to no other host."""
-        path = batch.results_path or f"{BATCHES}/{batch.id}/results"
+        base = str(self.client.base_url.path).rstrip("/")
+        path = (batch.results_path or f"{BATCHES}/{batch.id}/results").removeprefix(base)
         response = self._get(path, headers=STREAMED)
         try:
             yield _lines(response)
         finally:
             response.close()
 
-    def _page(self, **query: Any) -> Any:
-        return self._get(BATCHES, params=query).json()
+    def _page(self, **query: Any) -> Page:
+        with _sorted_errors():
+            document = self._get(BATCHES, params=query).json()
+            return Page([batch_of(batch) for batch in document["data"]], document["has_more"])
 
     def _get(self, path: str, **options: Any) -> httpx2.Response:
         request: Any = options
@@ -132,7 +144,10 @@ def _sorted_errors() -> Iterator[None]:
     except anthropic.APIStatusError as error:
         raise _refused_or_unclear(error) from None
     except (anthropic.APIError, httpx2.HTTPError, httpx2.StreamError) as error:
-        raise ClaudeUnclearError(type(error).__name__) from None
+        if isinstance(error.__cause__, NEVER_SENT):
+            raise ClaudeUnreachableError(type(error.__cause__).__name__) from None
+        timed_out = isinstance(error, anthropic.APITimeoutError)
+        raise ClaudeUnclearError(type(error).__name__, timed_out=timed_out) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ClaudeUnclearError(f"an answer that is none: {type(error).__name__}") from None
 
@@ -142,7 +157,11 @@ def _refused_or_unclear(error: anthropic.APIStatusError) -> ClaudeError:
     if status >= 500 or status in PERHAPS_EXECUTED:
         return ClaudeUnclearError(f"HTTP {status}", status=status, retry_after=retry_after)
     return ClaudeRefusedError(
-        status, error.type or "unknown", error_code=error.error_code, retry_after=retry_after, body=error.body
+        status,
+        error.type or "unknown",
+        error_code=error.error_code,
+        retry_after=retry_after,
+        body=error.body if isinstance(error.body, dict) else None,  # a proxy in between answers in HTML
     )
 
 

@@ -14,22 +14,25 @@ if TYPE_CHECKING:
 
 KEY_AGE_SECONDS = 300  # a rotated key is picked up within this
 
-_RETRIES = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=20)
+# A call that hangs must not outlive the time that a function keeps back for it.
+CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 5}, connect_timeout=2, read_timeout=10, max_pool_connections=20
+)
 
 
 @cache
 def sqs() -> "SQSClient":
-    return boto3.client("sqs", config=_RETRIES)
+    return boto3.client("sqs", config=CONFIG)
 
 
 @cache
 def s3() -> "S3Client":
-    return boto3.client("s3", config=_RETRIES)
+    return boto3.client("s3", config=CONFIG)
 
 
 @cache
 def eventbridge() -> "EventBridgeClient":
-    return boto3.client("events", config=_RETRIES)
+    return boto3.client("events", config=CONFIG)
 
 
 def claude_key(secret_arn: str) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
-from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from lanekeeper.connections import CONFIG
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,7 +22,7 @@ _deserializer = TypeDeserializer()
 @cache
 def client() -> "DynamoDBClient":
     """The client under boto3's resource: it takes and gives plain Python values instead of {"S": …}."""
-    return boto3.resource("dynamodb", config=Config(retries={"mode": "standard", "max_attempts": 5})).meta.client
+    return boto3.resource("dynamodb", config=CONFIG).meta.client
 
 
 def change(

@@ -45,13 +45,20 @@ class ClaudeRefusedError(ClaudeError):
         self.body = body
 
 
+class ClaudeUnreachableError(ClaudeError):
+    """No connection was made: the call was never sent."""
+
+
 class ClaudeUnclearError(ClaudeError):
     """No answer, a broken one, or a 5xx: the call may or may not have taken effect at Claude's side."""
 
-    def __init__(self, what: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, what: str, *, status: int | None = None, retry_after: float | None = None, timed_out: bool = False
+    ) -> None:
         super().__init__(what)
-        self.status = status  # None where no answer came at all: then the call may have been billed
+        self.status = status  # None where no answer came at all
         self.retry_after = retry_after
+        self.timed_out = timed_out  # by our own patience: the request may simply be slow
 
 
 class IncompleteResultsError(LanekeeperError):

@@ -48,6 +48,7 @@ def read_request(body: str, *, sent_at: datetime, registry: Registry) -> Request
             "unknown_workload", "the workload is not in workloads.yaml: add it there, or correct the name"
         )
     _check_params(message.params)
+    _check_numbers(message.metadata, "metadata")
     return Request(
         id=message.id,
         workload=workload.name,
@@ -73,10 +74,15 @@ def _check_params(params: Mapping[str, Any]) -> None:
         raise _rejection(error, "params.") from None
     if params.get("stream"):
         raise RejectedError("streaming", "answers are delivered whole: leave params.stream out")
+    _check_numbers(params, "params")
+
+
+def _check_numbers(value: Mapping[str, Any], field: str) -> None:
+    """NaN and numbers too large for a float have no JSON, so the request could not be passed on as it was sent."""
     try:
-        canonical_json(params)
+        canonical_json(value)
     except ValueError:
-        raise RejectedError("invalid_json", "a number in params is out of range") from None
+        raise RejectedError("invalid_json", f"a number in {field} is out of range") from None
 
 
 def _rejection(error: ValidationError, prefix: str) -> RejectedError:

@@ -7,15 +7,16 @@ from enum import StrEnum
 from typing import Any
 
 from lanekeeper import moments
-from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError
+from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError
 from lanekeeper.models import ClaudeBatch
 
 MAX_ROUNDS = 3  # of re-buffering: then a passing error has not passed
-MAX_LOST_LEASES = 3  # workers that died over the same request: then it is the request that kills them
+MAX_LOST_LEASES = 3  # workers that died or ran out of time over the same request: then the request is the cause
 
 # --- a create that Claude refused -----------------------------------------------------------------------------------
 
 HOLD_DEFAULT = timedelta(seconds=60)
+HOLD_MOST = timedelta(hours=1)  # a limit may be raised before Claude thinks it will
 HOLD_FOR_A_PERSON = timedelta(seconds=300)  # spend limits, credentials: nothing changes by the second
 
 _SPEND_CODES = {
@@ -23,9 +24,8 @@ _SPEND_CODES = {
     "contract_spend_limit_reached",
     "ramp_limit_exceeded",
     "organization_on_hold",
-    "workspace_spend_limit_reached",
 }
-_CREDENTIAL_STATUSES = {401, 402, 403, 404}  # 404: no such route or workspace with this key
+_NOT_THE_REQUEST = {401, 402, 403, 409, 429}
 
 
 class Refusal(StrEnum):
@@ -36,13 +36,17 @@ class Refusal(StrEnum):
     FINAL = "final"  # this one request will never be accepted
 
 
-def judge_refusal(error: ClaudeRefusedError, *, count: int) -> Refusal:
-    """Sorts a refused create of `count` requests, or a refused Messages call (count 1)."""
-    if error.error_code in _SPEND_CODES or error.status == 429:
-        return Refusal.HOLD
-    if error.status in _CREDENTIAL_STATUSES and error.error_type != "not_found_error":
+def judge_refusal(error: ClaudeRefusedError, *, count: int, others_accepted: bool | None = None) -> Refusal:
+    """Sorts a refused create of `count` requests, or a refused Messages call (count 1).
+
+    A user-set spend limit comes as a 400 without a code, so an unexplained 400 is taken for the requests' fault only
+    where Claude accepted the other half of what was sent: `others_accepted`, None for a batch that was never cut.
+    """
+    if error.error_code in _SPEND_CODES or error.status in _NOT_THE_REQUEST:
         return Refusal.HOLD
     if error.status == 404 and count > 1:
+        return Refusal.HOLD
+    if others_accepted is False and error.status != 413:
         return Refusal.HOLD
     return Refusal.SPLIT if count > 1 else Refusal.FINAL
 
@@ -50,7 +54,7 @@ def judge_refusal(error: ClaudeRefusedError, *, count: int) -> Refusal:
 def hold_time(error: ClaudeRefusedError) -> timedelta:
     """How long to leave it: as Claude says, or until a person can have done something."""
     if error.retry_after is not None:
-        return timedelta(seconds=error.retry_after)
+        return min(timedelta(seconds=error.retry_after), HOLD_MOST)
     return HOLD_FOR_A_PERSON if error.error_code or error.status != 429 else HOLD_DEFAULT
 
 
@@ -113,7 +117,9 @@ def judge_row(result: Mapping[str, Any], *, round_: int) -> tuple[RowVerdict, st
 
 
 def _error_type(result: Mapping[str, Any]) -> str:
-    return str(((result.get("error") or {}).get("error") or {}).get("type", "unknown"))
+    outer = result.get("error")
+    inner = outer.get("error") if isinstance(outer, Mapping) else None
+    return str(inner.get("type", "unknown")) if isinstance(inner, Mapping) else "unknown"
 
 
 # --- a real-time attempt --------------------------------------------------------------------------------------------
@@ -126,7 +132,7 @@ class Begin(StrEnum):
     RECOVER = "recover"  # its last worker died: perhaps paid, so look for the answer before paying again
     BUSY = "busy"  # somebody works on it now
     DONE = "done"  # it has its answer
-    GIVE_UP = "give-up"  # it has killed enough workers
+    GIVE_UP = "give-up"  # it has cost enough workers their lives or their time
     UNKNOWN = "unknown"  # no such row: not accepted by us
 
 
@@ -136,18 +142,31 @@ def begin(row: Mapping[str, Any] | None, *, now: datetime) -> Begin:
         return Begin.UNKNOWN
     if "outcome" in row:
         return Begin.DONE
-    if "lease_until" not in row:
-        return Begin.ANSWER
-    if moments.from_text(row["lease_until"]) > now:
+    if "lease_until" in row and moments.from_text(row["lease_until"]) > now:
         return Begin.BUSY
-    return Begin.GIVE_UP if row.get("lost_leases", 0) + 1 >= MAX_LOST_LEASES else Begin.RECOVER
+    if lost_leases(row) >= MAX_LOST_LEASES:
+        return Begin.GIVE_UP
+    return Begin.RECOVER if "lease_until" in row else Begin.ANSWER
+
+
+def lost_leases(row: Mapping[str, Any]) -> int:
+    """Attempts that died or ran out of time without an answer; the last one's lease may still stand."""
+    return int(row.get("lost_leases", 0)) + ("lease_until" in row)
+
+
+def perhaps_billed(error: ClaudeUnclearError) -> bool:
+    """Whether a Messages call without an answer may have been executed: no answer at all, or a gateway's guess."""
+    return error.status is None or error.status in _LOST_BEHIND_A_GATEWAY
+
+
+_LOST_BEHIND_A_GATEWAY = {408, 499, 502, 504, *range(520, 528)}
 
 
 RETRY_BASE_SECONDS = 5
 RETRY_CAP_SECONDS = 300
 
 
-def retry_delay(error: ClaudeRefusedError | ClaudeUnclearError, *, receives: int, jitter: float) -> int:
+def retry_delay(error: ClaudeError, *, receives: int, jitter: float) -> int:
     """Seconds until a message is tried again: as Claude says or doubling per delivery, plus up to half of it at random.
 
     `jitter` is a number from 0 to 1. https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter
@@ -156,5 +175,5 @@ def retry_delay(error: ClaudeRefusedError | ClaudeUnclearError, *, receives: int
         base = HOLD_FOR_A_PERSON.total_seconds()
     else:
         base = min(RETRY_BASE_SECONDS * 2 ** min(receives - 1, 10), RETRY_CAP_SECONDS)
-        base = max(base, error.retry_after or 0)
+        base = max(base, getattr(error, "retry_after", None) or 0)
     return min(round(base * (1 + jitter / 2)), 43_200 // 2)

@@ -82,7 +82,7 @@ class Queue:
 
 
 def _text(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(body, separators=(",", ":"))  # ASCII: SQS refuses some characters, U+FFFF for one
 
 
 def _chunks(messages: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

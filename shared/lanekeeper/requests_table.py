@@ -64,9 +64,15 @@ class RequestsTable:
             **({"lease": seen["lease_until"]} if "lease_until" in seen else {}),
         )
 
-    def release_attempt(self, key: str, *, attempt: int) -> bool:
-        """Ends a real-time attempt that gave no answer and billed nothing."""
-        return self._update(key, remove=["lease_until"], when="#attempt = :attempt", attempt=attempt)
+    def release_attempt(self, key: str, *, attempt: int, lost_leases: int) -> bool:
+        """Ends a real-time attempt that gave no answer; `lost_leases` is how many ended without one by now."""
+        return self._update(
+            key,
+            put={"lost_leases": lost_leases},
+            remove=["lease_until"],
+            when="#attempt = :attempt AND attribute_not_exists(#outcome)",
+            attempt=attempt,
+        )
 
     def finish_many(self, endings: Iterable[Ending], *, now: datetime) -> list[bool]:
         """Writes terminal states where none stands; a failure only while its own attempt is the live one."""

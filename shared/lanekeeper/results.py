@@ -23,13 +23,17 @@ class Row:
 
 
 def read_row(line: bytes) -> Row:
-    """Parses one line; raises IncompleteResultsError where it is cut, or garbled."""
+    """Parses one line; raises IncompleteResultsError where it is cut or garbled, ForeignResultsError where its
+    custom_id cannot be ours."""
     try:
         document = json.loads(line)
-        segment, _, sequence = document["custom_id"].rpartition("_")
-        return Row(segment, int(sequence), document["result"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        name, result = str(document["custom_id"]), document["result"]
+    except (ValueError, KeyError, TypeError) as error:
         raise IncompleteResultsError(f"a result row cannot be read: {type(error).__name__}") from None
+    segment, _, sequence = name.rpartition("_")
+    if not (sequence.isascii() and sequence.isdigit()):
+        raise ForeignResultsError("a custom_id that is none of ours")
+    return Row(segment, int(sequence), result)
 
 
 def custom_id(segment: str, sequence: int) -> str:

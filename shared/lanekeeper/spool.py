@@ -33,7 +33,7 @@ class Spool:
     bucket: str
 
     def put(self, key: str, body: bytes) -> None:
-        """Writes an object whose key says its content, so that writing it again changes nothing."""
+        """Writes an object under a key of its own, so that writing it again does no harm."""
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
@@ -97,11 +97,11 @@ class Spool:
         return Stored(key=key, version=done.get("VersionId", ""), size=size)
 
     def copy(self, source: Stored, key: str) -> None:
-        """Copies one version inside the bucket; the bytes never pass through us."""
+        """Copies one version inside the bucket, in parts where it is large; the bytes never pass through us."""
         place: Any = {"Bucket": self.bucket, "Key": source.key}
         if source.version:
             place["VersionId"] = source.version
-        self.s3.copy_object(Bucket=self.bucket, Key=key, CopySource=place)
+        self.s3.copy(place, self.bucket, key)
 
     # segments
 

@@ -11,7 +11,7 @@ warnings.filterwarnings("ignore", "No application metrics to publish*")  # an in
 
 
 def count(name: str, value: int = 1) -> None:
-    """Adds to a metric of this invocation; it leaves as one line at the invocation's end."""
+    """Adds to a metric of this invocation; all leave together at its end (or at 100 values)."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 

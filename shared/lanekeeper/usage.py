@@ -61,7 +61,7 @@ def _object(usage: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _count(source: Mapping[str, Any], key: str) -> int:
     value = source.get(key)
-    return value if _is_count(value) else 0
+    return value if isinstance(value, int) and _is_count(value) else 0
 
 
 def _unpriced(usage: Mapping[str, Any]) -> Iterator[str]:

@@ -91,6 +91,7 @@ def test_a_crash_of_the_classifier_is_repaired_by_the_redelivery(system: System,
     system.crash(client, call)
     with pytest.raises(Killed):
         system.deliver("RequestQueue")
+    system.pass_time(61)
     system.make_visible("RequestQueue")
     system.run_until_answered()
 
@@ -105,6 +106,7 @@ def test_a_classifier_that_wakes_after_its_requests_were_re_homed_commits_nothin
 
     def redelivered_meanwhile(**_: object) -> None:
         connections.s3().meta.events.unregister("before-call.s3.PutObject", redelivered_meanwhile)
+        system.pass_time(61)
         system.make_visible("RequestQueue")
         system.deliver("RequestQueue")
 
@@ -117,6 +119,35 @@ def test_a_classifier_that_wakes_after_its_requests_were_re_homed_commits_nothin
     row = system.row(asked)
     assert row is not None
     assert row["outcome"] == "succeeded"
+    assert system.executed() == 1
+
+
+def test_a_second_send_leaves_a_segment_under_way_in_peace(system: System) -> None:
+    asked = system.ask()
+    system.crash(connections.s3(), "s3.PutObject")
+    with pytest.raises(Killed):
+        system.deliver("RequestQueue")
+    system.ask(id=asked)
+    system.deliver("RequestQueue")
+
+    assert not [item for item in system.items("BatchesTable") if item.get("state") == "ABANDONED"]
+    assert system.executed() == 0
+
+
+def test_an_impostor_beside_a_redelivered_request_does_not_orphan_it(system: System) -> None:
+    truth = system.ask(id="same", params=params("truth"))
+    system.crash(connections.s3(), "s3.PutObject")
+    with pytest.raises(Killed):
+        system.deliver("RequestQueue")
+    system.pass_time(61)
+    system.ask(id="same", params=params("impostor"))
+    system.make_visible("RequestQueue")
+    system.run_until_answered()
+
+    row = system.row(truth)
+    assert row is not None
+    assert row["outcome"] == "succeeded"
+    assert [notice["code"] for notice in system.waiting("RejectedQueue")] == ["conflict"]
     assert system.executed() == 1
 
 

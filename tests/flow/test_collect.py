@@ -3,8 +3,9 @@
 import boto3
 import pytest
 
+from functions.collector import effects
 from lanekeeper import connections, dynamo
-from tests.system import Killed, System, params
+from tests.system import Context, Killed, System, params
 
 
 def ask(system: System, count: int) -> list[str]:
@@ -94,8 +95,8 @@ def test_collecting_a_batch_again_changes_nothing(system: System) -> None:
     ("service", "call"),
     [
         pytest.param("s3", "s3.CompleteMultipartUpload", id="before-the-results-are-whole"),
-        pytest.param("s3", "s3.CopyObject", id="before-the-answers-are-published"),
         pytest.param("dynamodb", "dynamodb.PutItem", id="before-the-cost-record"),
+        pytest.param("dynamodb", "dynamodb.UpdateItem", id="before-an-ending"),
         pytest.param("events", "events.PutEvents", id="before-the-event"),
     ],
 )
@@ -106,12 +107,35 @@ def test_a_crash_of_the_collector_is_repaired_after_its_lease(system: System, se
     system.let_batches_end()
     system.tick()
     client = {"dynamodb": dynamo.client, "s3": connections.s3, "events": connections.eventbridge}[service]()
-    system.crash(client, call)
+    system.crash(client, call, at=3 if call == "dynamodb.UpdateItem" else 1)
     with pytest.raises(Killed):
         system.run()
     system.tick(in_seconds=300)
     system.run_until_answered(rounds=2)
 
     assert outcomes(system, asked) == {("succeeded", "end_turn")}
+    assert {batch["state"] for batch in system.batches()} == {"COLLECTED"}
     assert system.executed() == 3
     assert sum(record["cost_micro_usd"] for record in system.items("LedgerTable")) == system.billed()
+
+
+def test_a_collector_that_runs_out_of_time_goes_on_at_its_last_chunk(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effects, "CHUNK", 2)
+    asked = ask(system, 5)
+    system.run()
+    system.let_batches_end()
+    system.tick()
+    event = {"Records": [system.record("CollectQueue")]}
+    counted = iter([100.0] * 2 + [0.0] * 100)  # two looks at the clock, then the time is over
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: next(counted) * 1000)
+    system.invoke("CollectorFunction", event)
+    assert 0 < system.batches()[0]["applied_to"]
+    assert system.batches()[0]["state"] == "STORED"
+    monkeypatch.undo()
+    system.tick(in_seconds=1)
+    system.run()
+
+    assert outcomes(system, asked) == {("succeeded", "end_turn")}
+    assert system.batches()[0]["state"] == "COLLECTED"

@@ -4,6 +4,8 @@ import boto3
 import pytest
 
 from lanekeeper import connections, dynamo
+from lanekeeper.claude import Claude
+from lanekeeper.errors import ClaudeUnclearError
 from tests.system import Killed, System, params
 
 
@@ -108,9 +110,39 @@ def test_a_request_that_kills_three_workers_ends_in_the_dead_letter_queue(system
         system.make_visible("RealtimeQueue")
     system.deliver("RealtimeQueue")
 
-    assert outcome(system, asked) == ("failed", "crash-loop")
+    assert outcome(system, asked) == ("failed", "no-answer")
     assert len(system.waiting("RealtimeDeadLetterQueue")) == 1
     assert system.deliver("RealtimeQueue") == 0
+
+
+def test_calls_that_run_out_of_time_are_bounded_and_each_is_on_record(system: System) -> None:
+    asked = ask(system)
+    system.monkeypatch.setattr(Claude, "answer", _too_slow)
+    for _ in range(4):
+        system.deliver("RealtimeQueue")
+        system.make_visible("RealtimeQueue")
+
+    assert outcome(system, asked) == ("failed", "no-answer")
+    assert [record["kind"] for record in system.items("LedgerTable")] == ["possible_duplicate"] * 3
+    assert len(system.waiting("RealtimeDeadLetterQueue")) == 1
+
+
+def _too_slow(*_: object, **__: object) -> bytes:
+    raise ClaudeUnclearError("APITimeoutError", timed_out=True)
+
+
+def test_an_outage_without_connections_costs_nothing_and_gives_nothing_up(system: System) -> None:
+    asked = ask(system)
+    system.parameters["ClaudeUrl"] = "http://127.0.0.1:9"
+    for _ in range(5):
+        system.deliver("RealtimeQueue")
+        system.make_visible("RealtimeQueue")
+    assert not system.items("LedgerTable")
+    system.parameters["ClaudeUrl"] = system.emulator.url
+    system.deliver("RealtimeQueue")
+
+    assert outcome(system, asked) == ("succeeded", "end_turn")
+    assert len(system.items("LedgerTable")) == 1
 
 
 def test_a_request_too_large_for_the_inner_queue_travels_through_s3(system: System) -> None:

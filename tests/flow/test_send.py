@@ -112,7 +112,10 @@ def test_an_unexplained_refusal_is_halved_until_the_guilty_request_is_alone(syst
     system.fault(route="create", fault="status", status=400, count=2)
     asked = ask_and_seal(system, 2)
     system.tick()
-    system.tick()
+    assert states(system) == ["HELD", "OPEN", "SPLIT"]  # it could be a spend limit, had nothing been accepted
+    system.fault(route="create", fault="status", status=400)
+    system.tick(in_seconds=301)
+    system.tick(in_seconds=60)
     system.run_until_answered()
 
     outcomes = sorted(row["outcome"] for row in map(system.row, asked) if row)
@@ -121,6 +124,65 @@ def test_an_unexplained_refusal_is_halved_until_the_guilty_request_is_alone(syst
     assert failed["outcome_reason"] == "invalid_request_error"
     assert system.answer(failed)["result"]["type"] == "errored"
     assert system.executed() == 1
+
+
+def test_a_download_that_proves_nothing_never_makes_us_send_again(system: System) -> None:
+    system.fault(route="create", fault="drop_after_accept")
+    asked = ask_and_seal(system, 2)
+    system.let_batches_end()
+    system.fault(route="results", fault="cut", rows=0)
+    system.tick(in_seconds=SETTLE + 60)
+    assert states(system) == ["SENDING"]
+    system.tick(in_seconds=60)
+    system.tick(in_seconds=60)
+    system.run()
+
+    assert all_succeeded(system, asked)
+    assert system.executed() == 2
+    assert len(system.emulator.world.list_batches().batches) == 1
+
+
+def test_a_spend_limit_without_a_code_holds_the_work_and_ends_no_request(system: System) -> None:
+    system.fault(route="create", fault="status", status=400, count=5)
+    asked = ask_and_seal(system, 8)
+    for _ in range(2):
+        system.tick(in_seconds=301)
+    assert states(system) == ["HELD", "HELD", "SPLIT"]
+    system.tick(in_seconds=301)
+    system.run_until_answered()
+
+    assert all_succeeded(system, asked)
+    assert system.executed() == 8
+
+
+def test_a_batch_of_one_that_is_too_large_ends_its_request(system: System) -> None:
+    system.fault(route="create", fault="status", status=413)
+    asked = ask_and_seal(system)
+    system.run_until_answered()
+
+    row = system.row(asked[0])
+    assert row is not None
+    assert row["outcome"] == "failed"
+    assert states(system) == ["COLLECTED"]
+
+
+def test_nothing_is_sent_while_a_send_could_outlive_settle(system: System) -> None:
+    system.parameters["SettleSeconds"] = "60"
+    ask_and_seal(system)
+
+    assert states(system) == ["SEALED"]
+    assert not system.emulator.world.list_batches().batches
+
+
+def test_a_claude_that_cannot_be_reached_leaves_no_doubt(system: System) -> None:
+    system.parameters["ClaudeUrl"] = "http://127.0.0.1:9"
+    asked = ask_and_seal(system)
+    assert states(system) == ["SEALED"]
+    system.parameters["ClaudeUrl"] = system.emulator.url
+    system.tick(in_seconds=60)
+    system.run_until_answered()
+
+    assert all_succeeded(system, asked)
 
 
 def test_two_batches_of_one_size_are_never_in_doubt_together(system: System) -> None:

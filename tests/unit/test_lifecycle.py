@@ -42,6 +42,7 @@ def refused(
         pytest.param(refused(403), Refusal.HOLD, Refusal.HOLD, id="forbidden"),
         pytest.param(refused(404, "not_found_error"), Refusal.HOLD, Refusal.FINAL, id="not-found"),
         pytest.param(refused(413), Refusal.SPLIT, Refusal.FINAL, id="too-large"),
+        pytest.param(refused(409), Refusal.HOLD, Refusal.HOLD, id="conflict"),
         pytest.param(refused(422), Refusal.SPLIT, Refusal.FINAL, id="unprocessable"),
         pytest.param(refused(429), Refusal.HOLD, Refusal.HOLD, id="rate-limit"),
         pytest.param(refused(429, code="enforced_spend_limit_reached"), Refusal.HOLD, Refusal.HOLD, id="spend-limit"),
@@ -52,10 +53,26 @@ def test_a_refusal_is_held_split_or_final(error: ClaudeRefusedError, many: Refus
 
 
 @pytest.mark.parametrize(
+    ("status", "others_accepted", "verdict"),
+    [
+        pytest.param(400, None, Refusal.SPLIT, id="never-cut"),
+        pytest.param(400, True, Refusal.SPLIT, id="the-fault-is-in-this-half"),
+        pytest.param(400, False, Refusal.HOLD, id="perhaps-a-spend-limit"),
+        pytest.param(413, False, Refusal.SPLIT, id="still-too-large"),
+    ],
+)
+def test_an_unexplained_refusal_is_the_requests_fault_only_where_the_other_half_was_taken(
+    status: int, others_accepted: bool | None, verdict: Refusal
+) -> None:
+    assert judge_refusal(refused(status), count=10, others_accepted=others_accepted) is verdict
+
+
+@pytest.mark.parametrize(
     ("error", "seconds"),
     [
         pytest.param(refused(429, after=7), 7, id="as-claude-says"),
         pytest.param(refused(429), 60, id="rate-limit"),
+        pytest.param(refused(429, after=86_400), 3600, id="never-more-than-an-hour"),
         pytest.param(refused(429, code="enforced_spend_limit_reached"), 300, id="a-person-is-needed"),
         pytest.param(refused(401), 300, id="credentials"),
     ],
@@ -132,6 +149,8 @@ def lease(seconds: int, **fields: Any) -> dict[str, Any]:
         pytest.param(lease(1), Begin.BUSY, id="leased"),
         pytest.param(lease(-1), Begin.RECOVER, id="lease-over"),
         pytest.param(lease(-1, lost_leases=2), Begin.GIVE_UP, id="third-lease-over"),
+        pytest.param({"lost_leases": 2}, Begin.ANSWER, id="two-out-of-time"),
+        pytest.param({"lost_leases": 3}, Begin.GIVE_UP, id="three-out-of-time"),
     ],
 )
 def test_a_delivery_in_real_time_does_what_the_row_says(row: dict[str, Any] | None, state: Begin) -> None:

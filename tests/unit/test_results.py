@@ -42,6 +42,11 @@ def test_a_row_is_read_by_its_custom_id() -> None:
     )
 
 
+def test_a_custom_id_that_cannot_be_ours_is_foreign() -> None:
+    with pytest.raises(ForeignResultsError):
+        read_row(b'{"custom_id":"theirs","result":{"type":"expired"}}')
+
+
 LINE = b'{"custom_id":"A_1","result":{"type":"expired"}}'
 
 
