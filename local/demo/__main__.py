@@ -1,6 +1,7 @@
 """`python -m local.demo`, which is what `make demo` runs."""
 
 import os
+import signal
 import sys
 
 from rich.console import Console
@@ -26,6 +27,7 @@ CANNOT_RUN = (
 def main() -> int:
     """0 where everything adds up, 1 where something does not, 2 where the demo could not run."""
     console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us also ends what we have started
     try:
         wrong = run(read_options(os.environ), console)
     except CANNOT_RUN as error:

@@ -14,9 +14,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from local.host import ROOT
+from local.stack import AlreadyRunningError
 
 SPEED = 60  # emulated seconds in one of the wall's
-BATCH_MINUTES = (5, 20)  # emulated: 5 to 20 s of the wall's time
+BATCH_MINUTES = (5, 15)  # emulated: 5 to 15 s of the wall's time
 START_SECONDS = 20.0
 
 
@@ -37,6 +38,14 @@ class Emulator:
             account: dict[str, Any] = json.load(answer)
         return account
 
+    def answers(self) -> bool:
+        """Whether an emulator runs there, and not somebody else's process under the same number."""
+        try:
+            self.account()
+        except (URLError, OSError, ValueError):
+            return False
+        return True
+
     def stop(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
@@ -45,7 +54,10 @@ class Emulator:
 
 
 def start(folder: Path) -> Emulator:
-    """Starts an emulator on a free port; raises EmulatorFailedError. Its log and its address lie in the folder."""
+    """Starts an emulator on a free port; its log and its address lie in the folder.
+
+    Raises EmulatorFailedError, and AlreadyRunningError where another demo's emulator runs.
+    """
     stop_leftover(folder)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "emulator.log"
@@ -54,19 +66,26 @@ def start(folder: Path) -> Emulator:
             _command(), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     emulator = Emulator(process.pid, _first_line(process, log))
-    _state(folder).write_text(json.dumps({"pid": emulator.pid, "url": emulator.url}))
+    _state(folder).write_text(json.dumps({"owner": os.getpid(), "pid": emulator.pid, "url": emulator.url}))
     return emulator
 
 
 def stop_leftover(folder: Path) -> None:
-    """Ends the emulator that an earlier demo left running, when one still answers at its address."""
+    """Ends the emulator that an earlier demo left running; raises AlreadyRunningError where that demo still runs."""
     if not _state(folder).exists():
         return
-    left = Emulator(**json.loads(_state(folder).read_text()))
-    _state(folder).unlink()
-    with suppress(URLError, OSError, ValueError):
-        left.account()  # so it is an emulator, and not somebody else's process under the same number
+    state = json.loads(_state(folder).read_text())
+    left = Emulator(state["pid"], state["url"])
+    if left.answers():
+        if _lives(state["owner"]):
+            raise AlreadyRunningError(f"process {state['owner']} runs the demo: end it first")
         left.stop()
+    forget(folder)
+
+
+def forget(folder: Path) -> None:
+    """The emulator has been stopped: nothing is left for the next demo to end."""
+    _state(folder).unlink(missing_ok=True)
 
 
 def _command() -> list[str]:
@@ -84,6 +103,16 @@ def _first_line(process: "subprocess.Popen[bytes]", log: Path) -> str:
         time.sleep(0.05)
     process.kill()
     raise EmulatorFailedError(f"the Claude API emulator did not start; its log is {log}")
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()
 
 
 def _state(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """What the demo knows when it is over: everything that was sent, and everything that the stack has written about it."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -72,7 +73,8 @@ def dead_letters(stack: Stack) -> dict[str, int]:
 
 
 def copy_answers(objects: Mapping[str, bytes], folder: Path) -> None:
-    """Leaves the answers in a folder, since the local bucket ends with the stack."""
+    """Leaves the answers in a folder, and no older ones, since the local bucket ends with the stack."""
+    shutil.rmtree(folder, ignore_errors=True)
     for key, body in objects.items():
         path = folder / key.removeprefix(RESULTS)
         path.parent.mkdir(parents=True, exist_ok=True)

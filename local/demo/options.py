@@ -49,7 +49,7 @@ def read_options(environment: Mapping[str, str]) -> Options:
         claude_url=_url(url),
         api_key=key if url else None,
         live=live,
-        json_file=Path(environment["JSON"]) if environment.get("JSON") else None,
+        json_file=_target(environment.get("JSON", "")),
         keep=_switch(environment, "KEEP"),
         minutes=_minutes(environment.get("MINUTES"), PATIENCE_MINUTES if url else None),
     )
@@ -63,6 +63,14 @@ def _file(text: str) -> Path:
     path = Path(text) if text else DAILY_REQUESTS
     if not path.is_file():
         raise UsageError(f"REQUESTS: there is no file {path}.")
+    return path
+
+
+def _target(text: str) -> Path | None:
+    """Told now rather than when all is done."""
+    path = Path(text) if text else None
+    if path and not path.absolute().parent.is_dir():
+        raise UsageError(f"JSON: there is no folder {path.parent}.")
     return path
 
 

@@ -7,6 +7,8 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
 from lanekeeper.models import Lane
 from local.demo.check import is_settled
@@ -21,7 +23,8 @@ BARS = ("sent", "recorded", "real time", "batch")
 class Status:
     """How far the requests are."""
 
-    open: int  # messages without an end
+    open: int  # messages without an end, those to be sent included
+    sent: int
     recorded: int
     rejected: int
     realtime: tuple[int, int]  # answered, of how many
@@ -40,13 +43,18 @@ class Status:
 
 
 def status_of(
-    sent: Sequence[Sent], requests: Mapping[str, Row], batches: Sequence[Row], rejected: Mapping[str, str]
+    messages: int,
+    sent: Sequence[Sent],
+    requests: Mapping[str, Row],
+    batches: Sequence[Row],
+    rejected: Mapping[str, str],
 ) -> Status:
     states: dict[str, int] = {}
     for batch in batches:
         states[batch["state"]] = states.get(batch["state"], 0) + 1
     return Status(
-        open=sum(not is_settled(one, requests, rejected) for one in sent),
+        open=messages - sum(is_settled(one, requests, rejected) for one in sent),
+        sent=len(sent),
         recorded=len(requests),
         rejected=len(rejected),
         realtime=_answered(requests, Lane.REALTIME),
@@ -68,7 +76,13 @@ class Steps:
         return self._clock() - self._start
 
     def __call__(self, step: str) -> None:
-        self._console.print(f"[dim]{self.seconds:6.1f} s[/dim]  {step}", highlight=False, soft_wrap=True)
+        moment = f"{self.seconds:6.1f} s"
+        if not self._console.is_terminal:  # a log's lines are not broken
+            self._console.print(f"{moment}  {step}", highlight=False, markup=False, soft_wrap=True)
+            return
+        line = Table.grid(padding=(0, 2, 0, 0))
+        line.add_row(Text(moment, style="dim"), Text(step))
+        self._console.print(line)
 
 
 class Watch:
@@ -101,10 +115,8 @@ class Watch:
     ) -> None:
         self._bars.stop()
 
-    def sent(self, number: int) -> None:
-        self._bars.update(self._tasks["sent"], completed=number)
-
     def show(self, status: Status) -> None:
+        self._bars.update(self._tasks["sent"], completed=status.sent)
         rejected = f"{status.rejected} rejected" if status.rejected else ""
         self._bars.update(self._tasks["recorded"], completed=status.recorded + status.rejected, note=rejected)
         for name, (answered, of), note in (
@@ -117,8 +129,8 @@ class Watch:
 
     def _say_line(self, status: Status) -> None:
         line = (
-            f"{status.recorded} recorded, {status.rejected} rejected; answered: real time {_of(status.realtime)}, "
-            f"batch {_of(status.batch)}; batches: {status.note}"
+            f"{status.sent} sent, {status.recorded} recorded, {status.rejected} rejected; "
+            f"answered: real time {_of(status.realtime)}, batch {_of(status.batch)}; batches: {status.note}"
         )
         now = time.monotonic()
         if line != self._said and (now - self._said_at >= QUIET_SECONDS or not status.open):

@@ -44,8 +44,8 @@ class BatchLine:
     workload: str
     requests: int
     state: str
-    at_claude: float | None  # by Claude's own clock
-    clock: str
+    at_claude: float | None
+    clock: str  # Claude's own: emulated, or somebody else's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,10 @@ def report_of(evidence: Evidence, *, emulated: bool) -> Report:
     named = [s.line.key for s in evidence.sent if s.message_id and s.message_id not in evidence.rejected]
     return Report(
         shares=list(_shares(evidence, clock)),
-        batches=sorted((_batch_line(row, clock) for row in evidence.batches), key=lambda line: line.batch),
+        batches=sorted(
+            (_batch_line(row, "emulated" if emulated else "its clock") for row in evidence.batches),
+            key=lambda line: line.batch,
+        ),
         dead_letters=dict(evidence.dead_letters),
         rejected=dict(Counter(evidence.rejected.values())),
         refused=dict(Counter(sent.refusal for sent in evidence.sent if sent.refusal)),

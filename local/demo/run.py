@@ -1,42 +1,39 @@
 """One run of the demo, from the deployment to the verdict."""
 
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from rich.console import Console
+from rich.markup import escape
 
 from lanekeeper.pricing import standard_prices
 from local.demo import claude, evidence
 from local.demo.check import failures
+from local.demo.drive import Drive, time_limit
 from local.demo.evidence import Evidence, Rejections
 from local.demo.live import live_lines, most_it_can_cost
 from local.demo.options import Options, UsageError
-from local.demo.progress import Status, Steps, Watch, status_of
+from local.demo.progress import Steps, Watch
 from local.demo.report import Report, report_of
-from local.demo.show import document, dollars, show
-from local.demo.traffic import Line, Sent, read_lines, send
-from local.stack import FOLDER, FunctionFailedError, LocalStack, Stack
+from local.demo.show import document, dollars, exact, show
+from local.demo.traffic import Line, read_lines
+from local.demo.warmth import WORKERS, warm
+from local.stack import FOLDER, LocalStack, Stack
 
 # The fewest workers: each that starts costs two seconds of one core, and two with ten calls at a time are enough.
 FEW_WORKERS = {f"{step}Concurrency": "2" for step in ("Classifier", "Realtime", "Submitter", "Collector")}
 # Shortened, so that nobody waits: what must hold between these and the emulated batch times, a test says.
-PARAMETERS = FEW_WORKERS | {"BatchWindowSeconds": "3", "SettleSeconds": "30", "SendTimeoutSeconds": "20"}
+PARAMETERS = FEW_WORKERS | {"BatchWindowSeconds": "3", "SettleSeconds": "90", "SendTimeoutSeconds": "60"}
 # Somebody else's Claude may take its time to list a new batch: there, a doubtful send waits as long as in production.
 PATIENT_PARAMETERS = PARAMETERS | {"SettleSeconds": "1800"}
-TICK_SECONDS = 1.5  # between two calls of the poller, beside those of the schedule
-LOOK_SECONDS = 1.0
-LIMIT_SECONDS = 180.0  # to the last answer, and a little for each message
-LIMIT_SECONDS_PER_MESSAGE = 0.5
 ANSWERS = FOLDER / "answers"
 LOGS = FOLDER / "logs"
-FUNCTIONS = ("Classifier", "RealtimeInvoker", "BatchSubmitter", "Poller", "Collector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +50,10 @@ def run(options: Options, console: Console) -> list[str]:
     lines = _lines(options, say)
     with _claude(options, say) as answerer, _stack(options, answerer, say) as stack:
         _store_key(stack, options.api_key)
-        evidence, wrong = _drive(stack, lines, options, answerer, say, console)
-        report = report_of(evidence, emulated=answerer.account is not None)
-        wrong += failures(evidence, standard_prices())
-        _tell(report, evidence, wrong, options, console)
+        gathered, wrong = _drive(stack, lines, options, answerer, say, console)
+        report = report_of(gathered, emulated=answerer.account is not None)
+        wrong += failures(gathered, standard_prices())
+        _tell(report, gathered, wrong, options, console)
         if wrong:
             _save_logs(stack, console)
         if options.keep:
@@ -64,17 +61,10 @@ def run(options: Options, console: Console) -> list[str]:
     return wrong
 
 
-def time_limit(options: Options, messages: int) -> float:
-    """The most seconds to wait for the last answer."""
-    if options.minutes is not None:
-        return options.minutes * 60
-    return LIMIT_SECONDS + LIMIT_SECONDS_PER_MESSAGE * messages
-
-
 def _lines(options: Options, say: Steps) -> list[Line]:
     if options.live:
         lines = live_lines()
-        most = dollars(most_it_can_cost(datetime.now(UTC)))
+        most = dollars(most_it_can_cost(datetime.now(UTC)), decimals=4)
         say(f"the real Claude API answers {len(lines)} small requests, which costs {most} at most")
         return lines
     lines = read_lines(options.requests)
@@ -91,12 +81,13 @@ def _claude(options: Options, say: Steps) -> Iterator[Claude]:
         yield Claude(options.claude_url, None)
         return
     emulator = claude.start(FOLDER)
-    say(f"the Claude API emulator runs at {emulator.url}, its clock {claude.SPEED} times as fast as the wall's")
+    say(f"Claude API emulator at {emulator.url}, clock × {claude.SPEED}")
     try:
         yield Claude(emulator.url, emulator.account)
     finally:
         if not options.keep:
             emulator.stop()
+            claude.forget(FOLDER)
 
 
 def _stack(options: Options, answerer: Claude, say: Steps) -> LocalStack:
@@ -111,87 +102,49 @@ def _store_key(stack: Stack, key: str | None) -> None:
 
 
 def _drive(
-    stack: Stack, lines: Sequence[Line], options: Options, answerer: Claude, say: Steps, console: Console
+    stack: Stack, lines: list[Line], options: Options, answerer: Claude, say: Steps, console: Console
 ) -> tuple[Evidence, list[str]]:
     """Sends, waits, and gathers what there is to know in the end."""
-    limit = time_limit(options, len(lines))
-    rejections = Rejections(stack)
+    say("warming the functions up: a first start takes seconds here")
+    warm(stack)
     say(f"sending {len(lines)} messages to {stack.outputs['RequestQueueUrl'].rpartition('/')[2]}")
-    batches_exist = threading.Event()
-    with _ticking(stack, batches_exist), Watch(console, say, len(lines)) as watch:
-        sent = send(stack.client("sqs"), stack.outputs["RequestQueueUrl"], lines, watch.sent)
-        is_over = _wait(lambda: _status(stack, sent, rejections, batches_exist), watch, limit)
+    drive, limit = Drive(stack, lines, Rejections(stack)), time_limit(options.minutes, len(lines))
+    with Watch(console, say, len(lines)) as watch:
+        is_over = drive(watch, limit)
     say("checking every answer and every cost record")
-    gathered = _gather(stack, sent, rejections, answerer)
+    gathered = _gather(stack, drive, answerer)
     return gathered, [] if is_over else [f"after {limit:.0f} s not everything was answered"]
 
 
-def _status(stack: Stack, sent: Sequence[Sent], rejections: Rejections, batches_exist: threading.Event) -> Status:
-    rejections.look()
-    batches = evidence.batches(stack)
-    if batches:
-        batches_exist.set()
-    return status_of(sent, evidence.requests(stack), batches, rejections.codes)
-
-
-def _wait(status: Callable[[], Status], watch: Watch, limit: float) -> bool:
-    """Until every message has its end and every batch is collected; False where the time is up first."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        began = time.monotonic()
-        now = status()
-        watch.show(now)
-        if now.is_over:
-            return True
-        time.sleep(max(LOOK_SECONDS, time.monotonic() - began))  # a large table is not read all the time
-    return False
-
-
-@contextmanager
-def _ticking(stack: Stack, batches_exist: threading.Event) -> Iterator[None]:
-    """Calls the poller every other second once there are batches, so that nobody waits for the minute."""
-    stopped = threading.Event()
-
-    def tick() -> None:
-        while not stopped.wait(TICK_SECONDS):
-            if not batches_exist.is_set():
-                continue
-            with suppress(FunctionFailedError, ClientError, BotoCoreError):  # its log tells; the next tick tries again
-                stack.invoke("PollerFunction")
-
-    ticker = threading.Thread(target=tick, name="poller", daemon=True)
-    ticker.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        ticker.join()
-
-
-def _gather(stack: Stack, sent: Sequence[Sent], rejections: Rejections, answerer: Claude) -> Evidence:
+def _gather(stack: Stack, drive: Drive, answerer: Claude) -> Evidence:
     gathered = Evidence(
-        sent=sent,
+        sent=sorted(drive.sent, key=lambda one: one.line.number),
         requests=evidence.requests(stack),
         batches=evidence.batches(stack),
         ledger=evidence.table(stack, "LedgerTableName"),
         objects=evidence.answers(stack),
-        rejected=dict(rejections.codes),
+        rejected=dict(drive.rejections.codes),
         dead_letters=evidence.dead_letters(stack),
         account=answerer.account() if answerer.account else None,
         bucket=stack.outputs["ContentBucketName"],
     )
-    rejections.give_back()
+    drive.rejections.give_back()
     evidence.copy_answers(gathered.objects, ANSWERS)
     return gathered
 
 
 def _tell(report: Report, gathered: Evidence, wrong: Sequence[str], options: Options, console: Console) -> None:
     show(report, console)
-    console.print(f"Copied to    {ANSWERS}", highlight=False, soft_wrap=True)
+    console.print(f"Copied to    {_short(ANSWERS)}", highlight=False, soft_wrap=True)
     if gathered.account is None:
         console.print("Not asked    the account of the Claude server: only our emulator keeps one")
+    else:
+        console.print(f"Clocks       Claude's own time passes {claude.SPEED} times as fast here, in both lanes")
     for sentence in wrong:
-        console.print(f"[bold red]FAILED[/bold red]       {sentence}", highlight=False, soft_wrap=True)
+        console.print(f"[bold red]FAILED[/bold red]       {escape(sentence)}", highlight=False, soft_wrap=True)
+    if not wrong:
+        same = "ledger = stored answers" + ("" if gathered.account is None else " = emulator's account")
+        console.print(f"Adds up      {same} = {exact(report.cost)} micro-dollars", highlight=False, soft_wrap=True)
     if options.json_file:
         text = json.dumps(document(report, gathered.account, wrong), indent=2)
         options.json_file.write_text(text + "\n", encoding="utf-8")
@@ -199,10 +152,10 @@ def _tell(report: Report, gathered: Evidence, wrong: Sequence[str], options: Opt
 
 def _save_logs(stack: Stack, console: Console) -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
-    for function in FUNCTIONS:
+    for function in WORKERS:
         with suppress(ClientError):
             (LOGS / f"{function}.log").write_text("\n".join(stack.logs(f"{function}Function")), encoding="utf-8")
-    console.print(f"The functions' logs are in {LOGS}", highlight=False, soft_wrap=True)
+    console.print(f"The functions' logs are in {_short(LOGS)}", highlight=False, soft_wrap=True)
 
 
 def _tell_endpoints(stack: Stack, answerer: Claude, console: Console) -> None:
@@ -214,3 +167,8 @@ def _tell_endpoints(stack: Stack, answerer: Claude, console: Console) -> None:
         ("Until", "the next make demo clears it away"),
     ):
         console.print(f"{name:12} {value}", highlight=False, soft_wrap=True)
+
+
+def _short(path: Path) -> Path:
+    """As one would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

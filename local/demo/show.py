@@ -10,16 +10,17 @@ from rich.table import Table
 
 from local.demo.report import BatchLine, Report, Share
 
+ROOMY = 100  # columns, from which on the tables get wider gaps
 LANES = {"realtime": "real time", "batch": "batch"}
 
 
 def show(report: Report, console: Console) -> None:
     """The table, the batches, and what else there is to say, within 80 columns."""
-    console.print(_costs(report))
+    console.print("", _costs(report, console), "", sep="\n")
     if report.batches:
-        console.print(_batches(report.batches))
+        console.print(_batches(report.batches, console), "", sep="\n")
     for sentence in _sentences(report):
-        console.print(sentence, soft_wrap=False, highlight=False)
+        console.print(sentence, soft_wrap=True, highlight=False)
 
 
 def document(report: Report, account: Mapping[str, Any] | None, failures: Sequence[str]) -> dict[str, Any]:
@@ -55,12 +56,14 @@ def exact(amount: Decimal | None) -> int | float | str | None:
     return number if Decimal(repr(number)) == amount else str(amount)
 
 
-def dollars(micro: Decimal | None) -> str:
-    """With two decimals, or as many as a small amount needs to be seen."""
-    if micro is None:
-        return "unknown"
-    amount = micro / 1_000_000
-    return f"${amount:,.2f}" if amount == 0 or abs(amount) >= 1 else f"${amount:,.4f}"
+def dollars(micro: Decimal | None, decimals: int = 2) -> str:
+    """Micro-dollars as `$9.24`."""
+    return "unknown" if micro is None else f"${micro / 1_000_000:,.{decimals}f}"
+
+
+def decimals_for(micro: Decimal | None) -> int:
+    """As many decimals as the parts of this sum need to be seen."""
+    return 2 if micro is None or micro >= 1_000_000 else 4
 
 
 def duration(seconds: float | None) -> str:
@@ -76,35 +79,36 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
 
 
-def _table() -> Table:
-    return Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True, show_edge=False)
+def _table(console: Console) -> Table:
+    gap = 1 if console.width >= ROOMY else 0
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap), collapse_padding=True)
 
 
-def _costs(report: Report) -> Table:
-    table = _table()
+def _costs(report: Report, console: Console) -> Table:
+    table, decimals = _table(console), decimals_for(report.cost)
     table.show_footer = True
-    table.add_column("workload, lane", "all", overflow="fold")
     right: dict[str, Any] = {"justify": "right", "no_wrap": True}
-    table.add_column("sent", str(sum(share.requests for share in report.shares)), **right)
+    table.add_column("workload, lane", "all", overflow="fold")
+    table.add_column("requests", str(sum(share.requests for share in report.shares)), **right)
     table.add_column("p50", **right)
     table.add_column("p95", **right)
     table.add_column("clock", no_wrap=True)
-    table.add_column("cost", dollars(report.cost), **right)
-    table.add_column("if all in\nreal time", dollars(report.standard), **right)
-    table.add_column("saved", dollars(report.saved), style="green", **right)
+    table.add_column("cost", dollars(report.cost, decimals), **right)
+    table.add_column("in real\ntime", dollars(report.standard, decimals), **right)
+    table.add_column("saved", dollars(report.saved, decimals), style="green", **right)
     for share in report.shares:
-        table.add_row(*_cells(share))
+        table.add_row(*_cells(share, decimals))
     return table
 
 
-def _cells(share: Share) -> Iterator[str]:
+def _cells(share: Share, decimals: int) -> Iterator[str]:
     yield from (f"{share.workload}, {LANES[share.lane]}", str(share.requests))
     yield from (duration(share.p50), duration(share.p95), share.clock)
-    yield from (dollars(share.cost), dollars(share.standard), dollars(share.saved))
+    yield from (dollars(amount, decimals) for amount in (share.cost, share.standard, share.saved))
 
 
-def _batches(batches: Sequence[BatchLine]) -> Table:
-    table = _table()
+def _batches(batches: Sequence[BatchLine], console: Console) -> Table:
+    table = _table(console)
     table.add_column("batch", no_wrap=True)
     table.add_column("workload", overflow="fold")
     table.add_column("state", no_wrap=True)
@@ -132,7 +136,7 @@ def _sentences(report: Report) -> Iterator[str]:
 
 
 def _wall(share: Share) -> str:
-    return f"p50 {duration(share.wall_p50)}, p95 {duration(share.wall_p95)} from sent to answered"
+    return f"p50 {duration(share.wall_p50)}, p95 {duration(share.wall_p95)} until answered"
 
 
 def _share_document(share: Share) -> dict[str, Any]:

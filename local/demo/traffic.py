@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,11 @@ def line_of(number: int, text: str) -> Line:
     return Line(number, text, group, request_key(str(workload), str(request_id)) if named else None)
 
 
-def send(sqs: Any, queue_url: str, lines: Sequence[Line], on_progress: Callable[[int], None]) -> list[Sent]:
-    """Sends every line once, in order; tells after each call how many are done."""
-    sent = [Sent(line, None, "message_too_long") for line in lines if line.size > MOST_BYTES]
+def send(sqs: Any, queue_url: str, lines: Sequence[Line]) -> Iterator[list[Sent]]:
+    """Sends every line once, in order; yields after each call what became of its lines."""
+    yield [Sent(line, None, "message_too_long") for line in lines if line.size > MOST_BYTES]
     for pack in packs(line for line in lines if line.size <= MOST_BYTES):
-        sent += _send_pack(sqs, queue_url, pack)
-        on_progress(len(sent))
-    return sorted(sent, key=lambda one: one.line.number)
+        yield _send_pack(sqs, queue_url, pack)
 
 
 def packs(lines: Iterable[Line]) -> Iterator[list[Line]]:

@@ -131,7 +131,7 @@ def test_a_collector_that_runs_out_of_time_goes_on_at_its_last_chunk(
     counted = iter([100.0] * 2 + [0.0] * 100)  # two looks at the clock, then the time is over
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: next(counted) * 1000)
     system.invoke("CollectorFunction", event)
-    assert 0 < system.batches()[0]["applied_to"]
+    assert system.batches()[0]["applied_to"] > 0
     assert system.batches()[0]["state"] == "STORED"
     monkeypatch.undo()
     system.tick(in_seconds=1)

@@ -34,7 +34,13 @@ def test_an_open_end_is_a_folder_of_the_bucket(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_function_can_delete_anything_or_read_a_whole_table(role: str) -> None:
-    assert not {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl", "dynamodb:DeleteItem", "dynamodb:Scan"} & _actions(role)
+    assert not {
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:PutObjectAcl",
+        "dynamodb:DeleteItem",
+        "dynamodb:Scan",
+    } & _actions(role)
 
 
 @pytest.mark.parametrize("source", SOURCES)
