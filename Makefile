@@ -42,7 +42,7 @@ demo: setup ## the whole system on this machine: deploy, send a day's requests, 
 	@.venv/bin/python -m local.demo
 
 .PHONY: test
-test: .venv/.ready ## every test, one summary
+test: setup ## every test, one summary
 	@.venv/bin/python -m pytest --numprocesses auto
 
 .PHONY: lint

@@ -1,5 +1,6 @@
 """What this machine can run, and where the project's tools lie on it."""
 
+import os
 import platform
 import sys
 from pathlib import Path
@@ -33,3 +34,14 @@ def host_parameters() -> dict[str, str]:
 def runs_lambda_wheels() -> bool:
     """Whether the Linux wheels that sam build takes for Lambda also load here: not on macOS, nor with musl."""
     return platform.libc_ver()[0] == "glibc"
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process with this id exists, other than our own: that one has kept a stack and starts the next."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()

@@ -17,7 +17,7 @@ import boto3
 import botocore.session
 
 from local import ministack, parameters
-from local.host import ROOT, host_parameters
+from local.host import ROOT, host_parameters, is_running
 from local.ministack import Ministack
 from local.sam import CREDENTIALS, REGION, STACK, Sam
 
@@ -132,7 +132,7 @@ class LocalStack:
         left = Ministack(pid=state["pid"], endpoint=state["endpoint"], certificate=_path(state["certificate"]))
         if not left.is_alive():
             return
-        if _lives(state["owner"]):
+        if is_running(state["owner"]):
             raise AlreadyRunningError(f"process {state['owner']} runs a local stack at {left.endpoint}: end it first")
         self._say(f"ending the stack that an earlier run left at {left.endpoint}")
         self._stop(left)
@@ -173,17 +173,6 @@ def _described(running: Ministack) -> Stack:
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
         physical={each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources},
     )
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process with this id exists, other than our own: that one has kept a stack and starts the next."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid != os.getpid()
 
 
 def _path(text: str | None) -> Path | None:

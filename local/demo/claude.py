@@ -13,7 +13,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from local.host import ROOT
+from local.host import ROOT, is_running
 from local.stack import AlreadyRunningError
 
 SPEED = 60  # emulated seconds in one of the wall's
@@ -77,7 +77,7 @@ def stop_leftover(folder: Path) -> None:
     state = json.loads(_state(folder).read_text())
     left = Emulator(state["pid"], state["url"])
     if left.answers():
-        if _lives(state["owner"]):
+        if is_running(state["owner"]):
             raise AlreadyRunningError(f"process {state['owner']} runs the demo: end it first")
         left.stop()
     forget(folder)
@@ -103,16 +103,6 @@ def _first_line(process: "subprocess.Popen[bytes]", log: Path) -> str:
         time.sleep(0.05)
     process.kill()
     raise EmulatorFailedError(f"the Claude API emulator did not start; its log is {log}")
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid != os.getpid()
 
 
 def _state(folder: Path) -> Path:
