@@ -39,6 +39,16 @@ SOON_SECONDS = 10  # until a delivery that failed on our side comes again
 LEASE_MARGIN = timedelta(seconds=30)  # past the function's end, for clocks that differ
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message in one invocation."""
+
+    message: Message
+    request: RealtimeRequest
+    lease: timedelta
+    seconds_left: Callable[[], float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """The real-time invoker's one deed."""
@@ -62,82 +72,59 @@ class Answer:
     def _one(self, message: Message, lease: timedelta, seconds_left: Callable[[], float]) -> bool:
         try:
             request = read_message(message.body, self.finish.spool)
-            return self._deliver(message, request, lease, seconds_left)
+            return self._deliver(Delivery(message, request, lease, seconds_left))
         except Exception as error:  # noqa: BLE001 - one message's boundary; its text may quote the message
             logger.warning("delivery failed", action="realtime-failed", error=type(error).__name__)
             with suppress(ClientError, BotoCoreError):
                 self.queue.delay(message, SOON_SECONDS)
             return False
 
-    def _deliver(
-        self, message: Message, request: RealtimeRequest, lease: timedelta, seconds_left: Callable[[], float]
-    ) -> bool:
-        row = self.requests.get(request.key)
-        now = self.clock()
+    def _deliver(self, delivery: Delivery) -> bool:
+        row, now = self.requests.get(delivery.request.key), self.clock()
         state = begin(row, now=now)
         if row is None or state is Begin.UNKNOWN:
-            return self._dead_letter(message, "no-row")
+            return self._dead_letter(delivery.message, "no-row")
         if state is Begin.DONE:
-            return self.finish.announce(request, row)
+            return self.finish.announce(delivery.request, row)
         if state is Begin.BUSY:
-            return self._come_back(
-                message, math.ceil((moments.from_text(row["lease_until"]) - now).total_seconds()) + 1
-            )
-        if "lease_until" in row and self.finish.recover(request, row):
+            lease_left = moments.from_text(row["lease_until"]) - now
+            return self._come_back(delivery.message, math.ceil(lease_left.total_seconds()) + 1)
+        if "lease_until" in row and self.finish.recover(delivery.request, row):
             return True
         if state is Begin.GIVE_UP:
-            self.finish.give_up(request, row)
-            return self._dead_letter(message, "no-answer")
-        return self._attempt(message, request, row, now + lease, seconds_left)
+            self.finish.give_up(delivery.request, row)
+            return self._dead_letter(delivery.message, "no-answer")
+        return self._attempt(delivery, row, now)
 
-    def _attempt(
-        self,
-        message: Message,
-        request: RealtimeRequest,
-        row: Mapping[str, Any],
-        lease_until: datetime,
-        seconds_left: Callable[[], float],
-    ) -> bool:
-        attempt = Attempt.next_of(row, self.clock())
-        put = {
-            "attempt": attempt.number,
-            "attempt_at": moments.to_text(attempt.started_at),
-            "lease_until": moments.to_text(lease_until),
-            "lost_leases": attempt.lost_before,
-        }
-        timeout = seconds_left() - WRITE_SECONDS
-        if timeout <= 0 or not self.requests.begin_attempt(request.key, seen=row, put=put):
+    def _attempt(self, delivery: Delivery, row: Mapping[str, Any], now: datetime) -> bool:
+        attempt = Attempt.next_of(row, now)
+        timeout = delivery.seconds_left() - WRITE_SECONDS
+        put = attempt.fields() | {"lease_until": moments.to_text(now + delivery.lease)}
+        if timeout <= 0 or not self.requests.begin_attempt(delivery.request.key, seen=row, put=put):
             return False
-        return self._call(message, request, attempt, timeout)
+        return self._call(delivery, attempt, timeout)
 
-    def _call(self, message: Message, request: RealtimeRequest, attempt: Attempt, timeout: float) -> bool:
+    def _call(self, delivery: Delivery, attempt: Attempt, timeout: float) -> bool:
         try:
-            answer = self.claude.answer(_body(request), timeout=timeout)
+            answer = self.claude.answer(_body(delivery.request), timeout=timeout)
         except ClaudeUnclearError as error:
             if perhaps_billed(error):
-                self.finish.possible_duplicate(request, attempt)
-            return self._try_later(message, request, attempt, error, is_lost=error.timed_out)
+                self.finish.possible_duplicate(delivery.request, attempt)
+            return self._try_later(delivery, attempt, error, lost=int(error.timed_out))
         except ClaudeRefusedError as error:
             if judge_refusal(error, count=1) is not Refusal.FINAL:
-                return self._try_later(message, request, attempt, error)
-            return self.finish.refused(request, attempt, error)
+                return self._try_later(delivery, attempt, error)
+            return self.finish.refused(delivery.request, attempt, error)
         except ClaudeUnreachableError as error:
-            return self._try_later(message, request, attempt, error)
-        return self.finish.answered(request, attempt, answer)
+            return self._try_later(delivery, attempt, error)
+        return self.finish.answered(delivery.request, attempt, answer)
 
-    def _try_later(
-        self,
-        message: Message,
-        request: RealtimeRequest,
-        attempt: Attempt,
-        error: ClaudeError,
-        *,
-        is_lost: bool = False,
-    ) -> bool:
-        """Back to the queue: waiting costs nothing there, a sleep in here would. A lost attempt ran out of its time."""
-        logger.warning("claude said not now", action="realtime-later", error=str(error), request=request.key)
+    def _try_later(self, delivery: Delivery, attempt: Attempt, error: ClaudeError, *, lost: int = 0) -> bool:
+        """Back to the queue, where waiting costs nothing; `lost` is 1 for an attempt that ran out of its time."""
+        key, message = delivery.request.key, delivery.message
+        logger.warning("claude said not now", action="realtime-later", error=str(error), request=key)
         count("RealtimeRetries")
-        self.requests.release_attempt(request.key, attempt=attempt.number, lost_leases=attempt.lost_before + is_lost)
+        self.requests.release_attempt(key, attempt=attempt.number, lost_leases=attempt.lost_before + lost)
         return self._come_back(message, retry_delay(error, receives=message.receives, jitter=self.jitter()))
 
     def _come_back(self, message: Message, visible_in: int) -> bool:

@@ -49,6 +49,14 @@ class Attempt:
             lost_before=int(row.get("lost_leases", 0)),
         )
 
+    def fields(self) -> dict[str, Any]:
+        """What the row says of it."""
+        return {
+            "attempt": self.number,
+            "attempt_at": moments.to_text(self.started_at),
+            "lost_leases": self.lost_before,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
