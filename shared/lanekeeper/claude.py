@@ -105,7 +105,7 @@ class Claude:
     def _page(self, **query: Any) -> Page:
         with _sorted_errors():
             document = self._get(BATCHES, params=query).json()
-            return Page([batch_of(batch) for batch in document["data"]], document["has_more"])
+            return Page([batch_of(batch) for batch in document["data"]], document.get("has_more", False))
 
     def _get(self, path: str, **options: Any) -> httpx2.Response:
         request: Any = options
@@ -115,12 +115,12 @@ class Claude:
 
 def batch_of(document: Mapping[str, Any]) -> ClaudeBatch:
     """Reads a batch object of the API."""
-    address = urlsplit(document["results_url"] or "")
+    address = urlsplit(document.get("results_url") or "")
     return ClaudeBatch(
         id=document["id"],
         ended=document["processing_status"] == "ended",
         created_at=document["created_at"],
-        ended_at=document["ended_at"],
+        ended_at=document.get("ended_at"),
         results_path=(address.path + (f"?{address.query}" if address.query else "")) or None,
         counts=document["request_counts"],
     )
