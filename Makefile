@@ -14,24 +14,28 @@ help: ## what can be made
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "Lanekeeper needs Python 3.11 to 3.14, this is %d.%d: call make PYTHON=python3.13" % v)'
-	$(PYTHON) -m venv .tools/uv
-	.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@echo 'setting up, about a minute the first time'
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
 .venv/.ready: requirements/dev.txt pyproject.toml | $(UV)
-	$(UV) venv --quiet --clear --python $(PYTHON) .venv
-	$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements/dev.txt
-	$(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@echo '  .venv: the project'
+	@$(UV) venv --quiet --clear --python $(PYTHON) .venv
+	@$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements/dev.txt
+	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .tools/sam/.ready: requirements/sam.txt | $(UV)
-	$(UV) venv --quiet --clear --python $(PYTHON) .tools/sam
-	$(UV) pip install --quiet --compile-bytecode --python .tools/sam/bin/python --require-hashes -r requirements/sam.txt
+	@echo '  .tools/sam: the SAM CLI'
+	@$(UV) venv --quiet --clear --python $(PYTHON) .tools/sam
+	@$(UV) pip install --quiet --compile-bytecode --python .tools/sam/bin/python --require-hashes -r requirements/sam.txt
 	@touch $@
 
 .tools/ministack/.ready: requirements/ministack.txt | $(UV)
-	$(UV) venv --quiet --clear --python $(PYTHON) .tools/ministack
-	$(UV) pip install --quiet --compile-bytecode --python .tools/ministack/bin/python --require-hashes -r requirements/ministack.txt
+	@echo '  .tools/ministack: the local AWS'
+	@$(UV) venv --quiet --clear --python $(PYTHON) .tools/ministack
+	@$(UV) pip install --quiet --compile-bytecode --python .tools/ministack/bin/python --require-hashes -r requirements/ministack.txt
 	@touch $@
 
 .PHONY: setup
@@ -40,6 +44,10 @@ setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready ## set up all envi
 .PHONY: demo
 demo: setup ## the whole system on this machine: deploy, send a day's requests, show the bill
 	@.venv/bin/python -m local.demo
+
+.PHONY: demo-stop
+demo-stop: .venv/.ready ## end what KEEP=1 make demo left running
+	@.venv/bin/python -m local.demo.stop
 
 .PHONY: test
 test: setup ## every test, one summary

@@ -99,7 +99,7 @@ class LocalStack:
     def __enter__(self) -> Stack:
         parameters.check(self._parameters, listing_lag_seconds=0)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._clear_leftovers()
+        self.clear_leftovers()
         self._ministack = ministack.start(self._folder, secured=self._secured)
         try:
             return self._deployed()
@@ -124,7 +124,7 @@ class LocalStack:
         sam.deploy(self._ministack.endpoint, self._ministack.certificate)
         return _described(self._ministack)
 
-    def _clear_leftovers(self) -> None:
+    def clear_leftovers(self) -> None:
         """Ends the ministack of an earlier run that was killed or told to keep it."""
         if not self._state_file.exists():
             return
