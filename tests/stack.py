@@ -42,6 +42,16 @@ def deploy(session: Session, parameters: Mapping[str, str] | None = None) -> dic
     return physical | _made_by_hand(session, physical["ContentBucket"], _parameter("ClaudeApiKey", parameters or {}))
 
 
+def deploy_table(session: Session, logical_id: str) -> str:
+    """Makes one of the template's tables alone in moto; its name."""
+    properties = dict(_translated()["Resources"][logical_id]["Properties"])
+    kept = {"AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes"}
+    session.client("dynamodb").create_table(
+        TableName=logical_id, **{name: value for name, value in properties.items() if name in kept}
+    )
+    return logical_id
+
+
 def environment(
     function: str, physical_ids: Mapping[str, str], parameters: Mapping[str, str] | None = None
 ) -> dict[str, str]:

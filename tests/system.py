@@ -3,7 +3,7 @@
 import importlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ import pytest
 
 from lanekeeper import clock
 from lanekeeper.identity import request_key
+from lanekeeper.policy import registry_of
 from local.emulator.faults import Fault
 from local.emulator.server import Emulator
 from tests import stack
@@ -76,13 +77,13 @@ class System:
         module, _, name = stack.handler_of(function).rpartition(".")
         return getattr(importlib.import_module(module), name)(event, Context(function, seconds))
 
-    def deliver(self, queue: str) -> int:
+    def deliver(self, queue: str, *, seconds: float = 100.0) -> int:
         """One poll of a queue by its function: what fails stays, what is done goes. Returns how many there were."""
         sqs, url = boto3.client("sqs"), self.ids[queue]
         messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]).get("Messages", [])
         if not messages:
             return 0
-        answer = self.invoke(CONSUMERS[queue], {"Records": [_record(message) for message in messages]})
+        answer = self.invoke(CONSUMERS[queue], {"Records": [_record(message) for message in messages]}, seconds=seconds)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for message in messages:
             if message["MessageId"] not in failed:
@@ -95,6 +96,10 @@ class System:
         (message,) = sqs.receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
         return _record(message)
 
+    def set_workload(self, function: str, name: str, **settings: str) -> None:
+        """Deploys one function with a workloads.yaml that holds this workload alone."""
+        self.monkeypatch.setattr(f"functions.{function}.app.deployed_registry", lambda: registry_of({name: settings}))
+
     def make_visible(self, queue: str) -> None:
         """Lets every message in flight come again now: moto keeps them by receipt."""
         from moto.sqs.models import sqs_backends
@@ -102,16 +107,15 @@ class System:
         for message in sqs_backends["123456789012"]["us-east-1"].queues[self.ids[queue].rsplit("/", 1)[-1]]._messages:
             message.change_visibility(0)
 
-    def tick(self, *, in_seconds: float = 0) -> None:
+    def tick(self, *, in_seconds: float = 0, seconds: float = 100.0) -> None:
         """The schedule fires, after so much time by our clock."""
         self.pass_time(in_seconds)
-        self.invoke("PollerFunction", {})
+        self.invoke("PollerFunction", {}, seconds=seconds)
 
     def pass_time(self, seconds: float) -> None:
-        """Moves our own clock; SQS and Claude keep theirs."""
+        """Moves our own clock, for what is under way too; SQS and Claude keep theirs."""
         self.late += timedelta(seconds=seconds)
-        late = self.late
-        self.monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + late)
+        self.monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + self.late)
 
     def run(self) -> None:
         """Everything that can happen now, happens."""
@@ -144,6 +148,21 @@ class System:
             raise Killed(call)
 
         client.meta.events.register(f"before-call.{call}", die)
+
+    def meanwhile(self, client: Any, call: str, happening: Callable[[], object]) -> None:
+        """Lets something happen just before the next call of this AWS operation is made."""
+
+        def happen(**_: Any) -> None:
+            client.meta.events.unregister(f"before-call.{call}", happen)
+            happening()
+
+        client.meta.events.register(f"before-call.{call}", happen)
+
+    def listen(self, client: Any, call: str) -> list[dict[str, Any]]:
+        """The parameters of each call of this AWS operation from now on."""
+        heard: list[dict[str, Any]] = []
+        client.meta.events.register(f"before-parameter-build.{call}", lambda params, **_: heard.append(dict(params)))
+        return heard
 
     def billed(self) -> Decimal:
         """What Claude says that we owe."""

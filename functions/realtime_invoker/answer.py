@@ -92,8 +92,8 @@ class Answer:
         if "lease_until" in row and self.finish.recover(delivery.request, row):
             return True
         if state is Begin.GIVE_UP:
-            self.finish.give_up(delivery.request, row)
-            return self._dead_letter(delivery.message, "no-answer")
+            self._dead_letter(delivery.message, "no-answer")  # first: an ended request is never looked at again
+            return self.finish.give_up(delivery.request, row)
         return self._attempt(delivery, row, now)
 
     def _attempt(self, delivery: Delivery, row: Mapping[str, Any], now: datetime) -> bool:

@@ -11,7 +11,7 @@ from lanekeeper import moments
 from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError
 from lanekeeper.events import CompletionBus, request_completed
 from lanekeeper.ledger import Ledger, LedgerRow
-from lanekeeper.lifecycle import MAX_LOST_LEASES, lost_leases
+from lanekeeper.lifecycle import MAX_LOST_LEASES, error_type, lost_leases
 from lanekeeper.models import Lane, Outcome
 from lanekeeper.policy import Notify, Registry
 from lanekeeper.pricing import PriceList
@@ -20,6 +20,8 @@ from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
 from lanekeeper.results import bill_of, result_line
 from lanekeeper.spool import Spool, result_key
 from lanekeeper.telemetry import count, seconds
+
+NO_ANSWER = "no-answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Finish:
         result = json.loads(line)["result"]
         if result["type"] == "succeeded":
             return self._succeeded(request, attempt, result["message"], len(line) - 1)
-        return self._failed(request, attempt, "refused", len(line) - 1)
+        return self._failed(request, attempt, error_type(result), len(line) - 1)
 
     def refused(self, request: RealtimeRequest, attempt: Attempt, error: ClaudeRefusedError) -> bool:
         """The request itself is at fault; Claude's own words lie in S3."""
@@ -103,9 +105,9 @@ class Finish:
         """Every worker that took it died or ran out of time: it gets its end, and a person its message."""
         attempt = Attempt.last_of(row)
         words = f"{MAX_LOST_LEASES} calls ended without an answer"
-        error = {"type": "error", "error": {"type": "no_answer", "message": words}}
+        error = {"type": "error", "error": {"type": NO_ANSWER, "message": words}}
         line = self._store(request, attempt, json.dumps({"type": "errored", "error": error}).encode())
-        return self._failed(request, attempt, "no-answer", len(line) - 1)
+        return self._failed(request, attempt, NO_ANSWER, len(line) - 1)
 
     def possible_duplicate(self, request: RealtimeRequest, attempt: Attempt) -> None:
         """A call whose answer nobody saw: perhaps billed, so its cost is unknown, not 0."""

@@ -48,7 +48,7 @@ class Claude:
                 "/v1/messages",
                 content=params,
                 cast_to=httpx2.Response,
-                options={"headers": JSON, "timeout": timeout, "max_retries": 0},
+                options={"headers": JSON, "timeout": timeout},
             )
             return response.content
 
@@ -60,7 +60,7 @@ class Claude:
                 BATCHES,
                 content=body,
                 cast_to=httpx2.Response,
-                options={"headers": headers, "timeout": timeout, "max_retries": 0},
+                options={"headers": headers, "timeout": timeout},
             )
             return batch_of(response.json())
 

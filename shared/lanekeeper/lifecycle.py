@@ -106,7 +106,7 @@ def judge_row(result: Mapping[str, Any], *, round_: int) -> tuple[RowVerdict, st
     kind = result["type"]
     if kind == "succeeded":
         return RowVerdict.SUCCEEDED, str(result["message"].get("stop_reason"))
-    reason = {"errored": _error_type(result), "expired": "expired", "canceled": "canceled"}[kind]
+    reason = {"errored": error_type(result), "expired": "expired", "canceled": "canceled"}[kind]
     if reason in _FINAL_ERRORS:
         return RowVerdict.FAILED, reason
     return (
@@ -116,7 +116,8 @@ def judge_row(result: Mapping[str, Any], *, round_: int) -> tuple[RowVerdict, st
     )
 
 
-def _error_type(result: Mapping[str, Any]) -> str:
+def error_type(result: Mapping[str, Any]) -> str:
+    """The type of an errored row's doubly nested error; `unknown` where it has none."""
     outer = result.get("error")
     inner = outer.get("error") if isinstance(outer, Mapping) else None
     return str(inner.get("type", "unknown")) if isinstance(inner, Mapping) else "unknown"

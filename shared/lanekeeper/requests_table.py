@@ -54,14 +54,12 @@ class RequestsTable:
         )
 
     def begin_attempt(self, key: str, *, seen: Mapping[str, Any], put: Mapping[str, Any]) -> bool:
-        """Starts a real-time attempt under a lease; False where the row is no longer as it was seen."""
+        """Starts a real-time attempt under a lease; False where another one has begun, or the request has ended."""
         return self._update(
             key,
             put=put,
-            when="#attempt = :attempt AND attribute_not_exists(#outcome) AND "
-            + ("#lease_until = :lease" if "lease_until" in seen else "attribute_not_exists(#lease_until)"),
+            when="#attempt = :attempt AND attribute_not_exists(#outcome)",
             attempt=seen["attempt"],
-            **({"lease": seen["lease_until"]} if "lease_until" in seen else {}),
         )
 
     def release_attempt(self, key: str, *, attempt: int, lost_leases: int) -> bool:

@@ -1,9 +1,12 @@
 """What the front of the pipeline does with repeats, conflicts, bad neighbours and its own crashes."""
 
+from collections.abc import Callable
+
 import boto3
 import pytest
 
 from lanekeeper import connections, dynamo
+from lanekeeper.requests_table import RequestsTable
 from tests.system import Killed, System, params
 
 
@@ -122,6 +125,24 @@ def test_a_classifier_that_wakes_after_its_requests_were_re_homed_commits_nothin
     assert system.executed() == 1
 
 
+def test_a_sleeper_whose_segment_was_barred_loses_none_of_its_requests(system: System) -> None:
+    asked = [system.ask(), system.ask()]
+
+    def one_of_them_redelivered() -> None:
+        system.pass_time(61)
+        system.ask(id=asked[0])
+        system.deliver("RequestQueue")
+
+    system.meanwhile(connections.s3(), "s3.PutObject", one_of_them_redelivered)
+    system.deliver("RequestQueue")
+    system.pass_time(61)
+    system.make_visible("RequestQueue")
+    system.run_until_answered()
+
+    assert all((system.row(one) or {}).get("outcome") == "succeeded" for one in asked)
+    assert system.executed() == 2
+
+
 def test_a_second_send_leaves_a_segment_under_way_in_peace(system: System) -> None:
     asked = system.ask()
     system.crash(connections.s3(), "s3.PutObject")
@@ -171,3 +192,140 @@ def test_in_development_every_request_goes_real_time(system: System) -> None:
     row = system.row(asked)
     assert row is not None
     assert (row["lane"], row["reason"], row["outcome"]) == ("realtime", "development-stage", "succeeded")
+
+
+@pytest.mark.parametrize(
+    ("notify", "told"),
+    [
+        pytest.param("none", [], id="none"),
+        pytest.param("batch", ["RequestCompleted"], id="batch"),
+    ],
+)
+def test_an_answered_request_that_comes_again_is_told_again_where_its_workload_wants_it(
+    system: System, notify: str, told: list[str]
+) -> None:
+    system.set_workload("classifier", "content-pipeline", notify=notify)
+    system.ask(id="same")
+    system.run_until_answered()
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.ask(id="same")
+    system.deliver("RequestQueue")
+
+    assert [entry["DetailType"] for call in heard for entry in call["Entries"]] == told
+
+
+def test_a_message_that_cannot_be_served_now_stays_on_the_queue_and_hurts_no_neighbour(system: System) -> None:
+    asked = system.ask()
+    system.crash(connections.s3(), "s3.PutObject")
+    with pytest.raises(Killed):
+        system.deliver("RequestQueue")
+    system.make_visible("RequestQueue")
+    neighbour = system.ask()
+    system.run_until_answered()  # the first may still be under way in its first home
+
+    row, other = system.row(asked), system.row(neighbour)
+    assert row is not None
+    assert "outcome" not in row
+    assert other is not None
+    assert other["outcome"] == "succeeded"
+    system.pass_time(61)
+    system.make_visible("RequestQueue")
+    system.run_until_answered()
+    assert (system.row(asked) or {})["outcome"] == "succeeded"
+
+
+def test_a_request_that_a_third_classifier_re_homes_first_waits_for_its_next_delivery(system: System) -> None:
+    asked = system.ask()
+    system.crash(connections.s3(), "s3.PutObject")
+    with pytest.raises(Killed):
+        system.deliver("RequestQueue")
+    system.pass_time(61)
+    record = system.ask(id=asked) and system.record("RequestQueue")
+    system.make_visible("RequestQueue")
+    system.meanwhile(dynamo.client(), "dynamodb.UpdateItem", lambda: system.deliver("RequestQueue"))
+    answer = system.invoke("ClassifierFunction", {"Records": [record]})
+    system.run_until_answered()
+
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == [record["messageId"]]
+    assert (system.row(asked) or {})["outcome"] == "succeeded"
+    assert system.executed() == 1
+
+
+def test_a_row_that_is_our_own_write_answered_twice_joins_its_segment(system: System) -> None:
+    asked = system.ask()
+    table = RequestsTable(dynamo.client(), system.ids["RequestsTable"])
+    accept_many = RequestsTable.accept_many
+    system.monkeypatch.setattr(RequestsTable, "accept_many", lambda _, rows: [accept_many(table, rows), rows][1])
+    system.deliver("RequestQueue")
+    system.monkeypatch.setattr(RequestsTable, "accept_many", accept_many)
+    system.run_until_answered()
+
+    assert (system.row(asked) or {})["outcome"] == "succeeded"
+
+
+def test_an_urgent_request_that_lost_its_message_and_is_patient_now_is_sent_again(system: System) -> None:
+    asked = system.ask(priority="high")
+    system.crash(connections.sqs(), "sqs.SendMessageBatch")
+    with pytest.raises(Killed):
+        system.deliver("RequestQueue")
+    system.ask(id=asked)
+    system.deliver("RequestQueue")
+    system.run()
+
+    assert (system.row(asked) or {})["outcome"] == "succeeded"
+
+
+def test_a_request_that_goes_round_again_is_not_declared_abandoned_by_its_redelivery(system: System) -> None:
+    asked = system.ask()
+    system.fault(route="batch_rows", outcome="expired")
+    system.run()
+    system.let_batches_end()
+    system.tick()
+    system.crash(dynamo.client(), "dynamodb.PutItem")
+    with pytest.raises(Killed):
+        system.deliver("CollectQueue")  # the request has moved, its new segment is not committed
+    system.ask(id=asked)
+    system.pass_time(100)
+    system.deliver("RequestQueue")
+    system.tick(in_seconds=200)
+    system.run_until_answered()
+
+    assert not [item for item in system.items("BatchesTable") if item.get("state") == "ABANDONED"]
+    assert (system.row(asked) or {})["outcome"] == "succeeded"
+
+
+def test_what_the_queue_does_not_take_comes_again(system: System) -> None:
+    asked = system.ask(priority="high")
+    refused = {"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}], "Successful": []}
+    connections.sqs().meta.events.register_first("after-call.sqs.SendMessageBatch", _answers(refused))
+    system.deliver("RequestQueue")
+    system.make_visible("RequestQueue")
+    boto3.client("sqs").purge_queue(QueueUrl=system.ids["RealtimeQueue"])
+    system.run()
+
+    assert (system.row(asked) or {})["outcome"] == "succeeded"
+
+
+def _answers(document: dict[str, object]) -> Callable[..., None]:
+    """The service's answer, once, replaced by another."""
+    waiting = [document]
+
+    def replace(parsed: dict[str, object], **_: object) -> None:
+        if waiting:
+            parsed.clear()
+            parsed.update(waiting.pop())
+
+    return replace
+
+
+def test_an_event_that_the_bus_does_not_take_is_sent_again(system: System) -> None:
+    system.send("{")
+    connections.eventbridge().meta.events.register_first(
+        "after-call.events.PutEvents", _answers({"FailedEntryCount": 1, "Entries": []})
+    )
+    system.deliver("RequestQueue")
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.make_visible("RequestQueue")
+    system.run()
+
+    assert [entry["DetailType"] for call in heard for entry in call["Entries"]] == ["RequestRejected"]

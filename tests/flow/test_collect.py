@@ -1,10 +1,15 @@
 """Only whole result sets are committed, effects happen once, and what was not answered goes round again, bounded."""
 
+from datetime import timedelta
+
 import boto3
 import pytest
 
 from functions.collector import effects
-from lanekeeper import connections, dynamo
+from lanekeeper import clock, connections, dynamo, moments
+from lanekeeper.pricing import PriceList
+from lanekeeper.spool import Spool
+from local.emulator.batches import Batch
 from tests.system import Context, Killed, System, params
 
 
@@ -139,3 +144,195 @@ def test_a_collector_that_runs_out_of_time_goes_on_at_its_last_chunk(
 
     assert outcomes(system, asked) == {("succeeded", "end_turn")}
     assert system.batches()[0]["state"] == "COLLECTED"
+
+
+def end_batch(system: System) -> Batch:
+    """Lets the only batch end, its collector called but not run; Claude's own record of it."""
+    system.run()
+    system.let_batches_end()
+    (batch,) = system.emulator.world.list_batches().batches
+    system.tick()
+    return batch
+
+
+def test_rows_that_do_not_add_up_to_claudes_own_counts_are_not_stored(system: System) -> None:
+    ask(system, 3)
+    batch = end_batch(system)
+    batch.counts["errored"] += 1
+    system.run()
+    assert system.batches()[0]["state"] == "ENDED"
+    batch.counts["errored"] -= 1
+    system.tick(in_seconds=61)
+    system.run()
+    assert system.batches()[0]["state"] == "COLLECTED"
+
+
+def test_a_set_without_one_of_our_requests_is_not_stored_even_where_claude_counts_alike(system: System) -> None:
+    ask(system, 3)
+    batch = end_batch(system)
+    batch.rows.pop()
+    batch.counts["succeeded"] -= 1
+    system.run()
+
+    assert system.batches()[0]["state"] == "ENDED"
+
+
+def test_a_set_that_is_not_whole_leaves_nothing_behind(system: System) -> None:
+    ask(system, 4)
+    system.fault(route="results", fault="cut", rows=3)
+    end_batch(system)
+    system.run()
+
+    assert not system.objects("incoming/")
+    assert not boto3.client("s3").list_multipart_uploads(Bucket=system.ids["ContentBucket"]).get("Uploads")
+
+
+def test_two_collectors_of_one_batch_do_not_work_at_once(system: System) -> None:
+    ask(system, 2)
+    end_batch(system)
+    event = {"Records": [system.record("CollectQueue")]}
+    completed = system.listen(connections.s3(), "s3.CompleteMultipartUpload")
+    system.meanwhile(connections.s3(), "s3.UploadPart", lambda: system.invoke("CollectorFunction", event))
+    system.invoke("CollectorFunction", event)
+
+    assert len(completed) == 1
+    assert system.batches()[0]["state"] == "COLLECTED"
+
+
+def test_a_collector_whose_lease_was_taken_over_stops_before_it_ends_requests(system: System) -> None:
+    asked = ask(system, 2)
+    end_batch(system)
+    event = {"Records": [system.record("CollectQueue")]}
+    key = {"item_id": system.batches()[0]["item_id"]}
+
+    def taken_over() -> None:
+        system.pass_time(150)
+        lease = {"lease_until": {"Value": "2999-01-01T00:00:00.000Z"}}
+        system.table("BatchesTable").update_item(Key=key, AttributeUpdates=lease)
+
+    system.meanwhile(connections.s3(), "s3.CompleteMultipartUpload", taken_over)
+    answer = system.invoke("CollectorFunction", event)
+
+    assert len(answer["batchItemFailures"]) == 1
+    assert outcomes(system, asked) == {("open", "")}
+
+
+def test_a_long_collection_prolongs_its_lease(system: System) -> None:
+    ask(system, 2)
+    end_batch(system)
+    began = clock.now()
+    system.meanwhile(connections.s3(), "s3.CompleteMultipartUpload", lambda: system.pass_time(60))
+    system.crash(connections.eventbridge(), "events.PutEvents")
+    with pytest.raises(Killed):
+        system.deliver("CollectQueue")
+
+    assert moments.from_text(system.batches()[0]["lease_until"]) - began > timedelta(seconds=170)
+
+
+def test_effects_resume_behind_the_last_chunk(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effects, "CHUNK", 2)
+    system.set_workload("collector", "content-pipeline", notify="each")
+    asked = ask(system, 5)
+    end_batch(system)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.crash(connections.eventbridge(), "events.PutEvents", at=2)
+    with pytest.raises(Killed):
+        system.deliver("CollectQueue")
+    system.tick(in_seconds=300)
+    system.run()
+
+    told = [len(call["Entries"]) for call in heard]
+    assert told == [2, 2, 2, 1, 1]  # the second chunk's call died unsent; last of all BatchCompleted
+    assert outcomes(system, asked) == {("succeeded", "end_turn")}
+
+
+@pytest.mark.parametrize(
+    ("notify", "told"),
+    [
+        pytest.param("none", [], id="none"),
+        pytest.param("batch", ["BatchCompleted"], id="batch"),
+        pytest.param("each", ["RequestCompleted", "RequestCompleted", "BatchCompleted"], id="each"),
+    ],
+)
+def test_consumers_are_told_as_their_workload_wants_it(system: System, notify: str, told: list[str]) -> None:
+    system.set_workload("collector", "content-pipeline", notify=notify)
+    ask(system, 2)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.run_until_answered()
+
+    assert [entry["DetailType"] for call in heard for entry in call["Entries"]] == told
+    assert {batch["state"] for batch in system.batches()} == {"COLLECTED"}
+
+
+def test_an_event_that_a_dying_collector_did_not_send_is_sent_by_the_next(system: System) -> None:
+    ask(system, 1)
+    end_batch(system)
+    system.crash(connections.eventbridge(), "events.PutEvents")
+    with pytest.raises(Killed):
+        system.deliver("CollectQueue")
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.tick(in_seconds=300)
+    system.run()
+
+    assert [entry["DetailType"] for call in heard for entry in call["Entries"]] == ["BatchCompleted"]
+
+
+def test_a_cost_record_that_stands_is_never_overwritten(system: System) -> None:
+    ask(system, 1)
+    end_batch(system)
+    system.crash(connections.eventbridge(), "events.PutEvents")
+    with pytest.raises(Killed):
+        system.deliver("CollectQueue")
+    before = system.items("LedgerTable")
+    system.tick(in_seconds=300)
+    system.run()
+
+    assert system.items("LedgerTable") == before
+    assert system.batches()[0]["state"] == "COLLECTED"
+
+
+def test_an_object_that_stands_is_never_overwritten(system: System) -> None:
+    spool = Spool(connections.s3(), system.ids["ContentBucket"])
+
+    assert spool.write_segment("S", b"first\n", [])
+    assert not spool.write_segment("S", b"second\n", [])
+    assert spool.get("segments/S.jsonl") == b"first\n"
+
+
+def test_a_model_without_a_price_leaves_the_cost_of_its_requests_unknown(system: System) -> None:
+    (asked,) = ask(system, 1)
+    system.monkeypatch.setattr(PriceList, "price", lambda *_, **__: None)
+    system.run_until_answered()
+
+    row, (record,) = system.row(asked), system.items("LedgerTable")
+    assert row is not None
+    assert (row["cost_micro_usd"], record["cost_micro_usd"], record["standard_micro_usd"]) == (None, None, None)
+
+
+def test_a_collector_that_wakes_when_another_has_finished_does_nothing_more(system: System) -> None:
+    ask(system, 2)
+    end_batch(system)
+    event = {"Records": [system.record("CollectQueue")]}
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+
+    def another_finishes() -> None:
+        system.pass_time(150)
+        system.invoke("CollectorFunction", event)
+
+    system.meanwhile(connections.s3(), "s3.CompleteMultipartUpload", another_finishes)
+    system.invoke("CollectorFunction", event)
+
+    assert len(heard) == 1
+    assert system.invoke("CollectorFunction", event) == {"batchItemFailures": []}
+
+
+def test_a_call_for_a_batch_that_is_done_is_over_at_once(system: System) -> None:
+    ask(system, 1)
+    end_batch(system)
+    event = {"Records": [system.record("CollectQueue")]}
+    system.invoke("CollectorFunction", event)
+    before = system.items("BatchesTable")
+    system.pass_time(150)
+
+    assert system.invoke("CollectorFunction", event) == {"batchItemFailures": []}
+    assert system.items("BatchesTable") == before

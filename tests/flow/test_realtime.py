@@ -1,11 +1,14 @@
 """Urgent requests: answered once, tried again through the queue, never paid twice unseen."""
 
+import json
+
 import boto3
 import pytest
 
 from lanekeeper import connections, dynamo
 from lanekeeper.claude import Claude
 from lanekeeper.errors import ClaudeUnclearError
+from lanekeeper.queues import Queue
 from tests.system import Killed, System, params
 
 
@@ -159,3 +162,199 @@ def test_all_messages_of_one_invocation_are_answered_and_one_bad_one_hurts_none(
     system.run()
 
     assert sorted(outcome(system, one)[0] for one in asked) == ["open"] + ["succeeded"] * 5
+
+
+def test_a_worker_that_was_overtaken_between_look_and_lease_calls_nobody(system: System) -> None:
+    asked = ask(system)
+    record = system.record("RealtimeQueue")
+    event = {"Records": [record]}
+    system.meanwhile(dynamo.client(), "dynamodb.UpdateItem", lambda: system.invoke("RealtimeInvokerFunction", event))
+    answer = system.invoke("RealtimeInvokerFunction", event)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    assert outcome(system, asked) == ("succeeded", "end_turn")
+    assert system.executed() == 1
+
+
+def test_a_call_is_not_begun_with_too_little_time_to_store_its_answer(system: System) -> None:
+    asked = ask(system)
+    system.deliver("RealtimeQueue", seconds=15)
+
+    assert outcome(system, asked) == ("open", "")
+    assert (system.row(asked, "live-chat") or {})["attempt"] == 0
+    assert system.executed() == 0
+
+
+def test_a_call_leaves_time_to_store_its_answer(system: System) -> None:
+    ask(system)
+    timeouts: list[float] = []
+
+    def answer(_: object, __: bytes, *, timeout: float) -> bytes:
+        timeouts.append(timeout)
+        raise ClaudeUnclearError("HTTP 529", status=529)
+
+    system.monkeypatch.setattr(Claude, "answer", answer)
+    system.deliver("RealtimeQueue")
+
+    assert timeouts == [85.0]
+
+
+def test_a_request_that_nobody_accepted_ends_in_the_dead_letter_queue(system: System) -> None:
+    stray = {"key": "k", "id": "i", "workload": "live-chat", "params": params(), "metadata": {}}
+    boto3.client("sqs").send_message(QueueUrl=system.ids["RealtimeQueue"], MessageBody=json.dumps(stray))
+    system.deliver("RealtimeQueue")
+
+    assert system.waiting("RealtimeDeadLetterQueue") == [stray]
+    assert system.executed() == 0
+
+
+@pytest.mark.parametrize(
+    ("refusal", "least", "most"),
+    [
+        pytest.param({"status": 429, "retry_after": "70"}, 70, 105, id="as-claude-says"),
+        pytest.param({"status": 529}, 5, 8, id="doubling-from-five"),
+        pytest.param({"status": 401}, 300, 450, id="a-person-is-needed"),
+    ],
+)
+def test_a_message_waits_on_the_queue_for_its_next_call(
+    system: System, refusal: dict[str, object], least: int, most: int
+) -> None:
+    ask(system)
+    system.fault(route="messages", fault="status", **refusal)
+    heard = system.listen(connections.sqs(), "sqs.ChangeMessageVisibility")
+    system.deliver("RealtimeQueue")
+
+    (call,) = heard
+    assert least <= call["VisibilityTimeout"] <= most
+
+
+def test_the_messages_of_a_worker_that_dies_come_again_right_after_its_lease(system: System) -> None:
+    asked = ask(system)
+    heard = system.listen(connections.sqs(), "sqs.ChangeMessageVisibilityBatch")
+    system.crash(connections.s3(), "s3.PutObject")
+    with pytest.raises(Killed):
+        system.deliver("RealtimeQueue", seconds=100)
+
+    assert [entry["VisibilityTimeout"] for call in heard for entry in call["Entries"]] == [130]
+    assert "lease_until" in (system.row(asked, "live-chat") or {})
+
+
+def test_a_message_that_cannot_be_read_comes_again_soon_and_hurts_no_neighbour(system: System) -> None:
+    asked = ask(system)
+    boto3.client("sqs").send_message(QueueUrl=system.ids["RealtimeQueue"], MessageBody="[]")
+    heard = system.listen(connections.sqs(), "sqs.ChangeMessageVisibility")
+    system.deliver("RealtimeQueue")
+
+    assert outcome(system, asked) == ("succeeded", "end_turn")
+    assert [call["VisibilityTimeout"] for call in heard] == [10]
+
+
+@pytest.mark.parametrize(
+    ("notify", "told"),
+    [
+        pytest.param("none", 0, id="none"),
+        pytest.param("batch", 2, id="batch"),
+    ],
+)
+def test_an_answer_and_its_redelivery_are_told_where_the_workload_wants_it(
+    system: System, notify: str, told: int
+) -> None:
+    system.set_workload("realtime_invoker", "live-chat", notify=notify)
+    ask(system)
+    event = {"Records": [system.record("RealtimeQueue")]}
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    for _ in range(2):
+        system.invoke("RealtimeInvokerFunction", event)
+
+    kinds = [entry["DetailType"] for call in heard for entry in call["Entries"]]
+    assert kinds == ["RequestCompleted"] * told
+    assert system.executed() == 1
+
+
+def test_a_call_that_was_executed_unseen_is_not_repeated_by_the_client(system: System) -> None:
+    ask(system)
+    system.fault(route="messages", fault="drop_after_accept")
+    system.deliver("RealtimeQueue")
+
+    assert system.executed() == 1
+    assert [record["kind"] for record in system.items("LedgerTable")] == ["possible_duplicate"]
+
+
+def test_an_answer_over_several_lines_is_stored_as_one(system: System) -> None:
+    asked = ask(system)
+    claudes = Claude.answer
+    system.monkeypatch.setattr(
+        Claude, "answer", lambda *a, **k: json.dumps(json.loads(claudes(*a, **k)), indent=1).encode()
+    )
+    system.deliver("RealtimeQueue")
+
+    row = system.row(asked, "live-chat") or {}
+    assert system.answer(row)["result"]["type"] == "succeeded"
+    (key,) = system.objects("results/")
+    stored = boto3.client("s3").get_object(Bucket=system.ids["ContentBucket"], Key=key)["Body"].read()
+    assert stored.count(b"\n") == 1
+
+
+def test_inner_messages_are_ascii_since_the_queue_refuses_some_characters(system: System) -> None:
+    asked = ask(system, "\uffff \U0001f600 é")
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=system.ids["RealtimeQueue"], VisibilityTimeout=0)[
+        "Messages"
+    ]
+    assert message["Body"].isascii()
+    system.run()
+    assert outcome(system, asked) == ("succeeded", "end_turn")
+
+
+def test_urgent_messages_are_handed_on_ten_a_call_and_within_a_calls_bytes(system: System) -> None:
+    queue = Queue(connections.sqs(), system.ids["RealtimeQueue"])
+    heard = system.listen(connections.sqs(), "sqs.SendMessageBatch")
+    bodies = [{"text": "x" * 250_000}] * 5 + [{"text": "x"}] * 12
+    assert queue.send_many((body, "live-chat") for body in bodies) == [True] * 17
+
+    assert [len(call["Entries"]) for call in heard] == [3, 10, 4]
+    assert all(sum(len(entry["MessageBody"]) for entry in call["Entries"]) <= 1_000_000 for call in heard)
+
+
+def killed_three_times(system: System) -> str:
+    asked = ask(system)
+    for _ in range(3):
+        system.crash(connections.s3(), "s3.PutObject")
+        with pytest.raises(Killed):
+            system.deliver("RealtimeQueue")
+        system.pass_time(200)
+        system.make_visible("RealtimeQueue")
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        pytest.param("sqs", "sqs.SendMessage", id="before-the-dead-letter"),
+        pytest.param("s3", "s3.PutObject", id="before-the-answer"),
+        pytest.param("dynamodb", "dynamodb.UpdateItem", id="before-the-end"),
+    ],
+)
+def test_a_crash_while_giving_up_keeps_the_dead_letter_and_the_reason(system: System, service: str, call: str) -> None:
+    asked = killed_three_times(system)
+    system.crash({"sqs": connections.sqs, "s3": connections.s3, "dynamodb": dynamo.client}[service](), call)
+    with pytest.raises(Killed):
+        system.deliver("RealtimeQueue")
+    system.pass_time(200)
+    system.make_visible("RealtimeQueue")
+    system.deliver("RealtimeQueue")
+
+    assert outcome(system, asked) == ("failed", "no-answer")
+    assert system.waiting("RealtimeDeadLetterQueue")
+
+
+def test_a_refusal_stored_by_a_dead_worker_keeps_claudes_reason(system: System) -> None:
+    asked = system.ask(workload="live-chat", priority="high", params=params(model="claude-imaginary-9"))
+    system.deliver("RequestQueue")
+    system.crash(dynamo.client(), "dynamodb.UpdateItem", at=2)
+    with pytest.raises(Killed):
+        system.deliver("RealtimeQueue")
+    system.pass_time(200)
+    system.make_visible("RealtimeQueue")
+    system.deliver("RealtimeQueue")
+
+    assert outcome(system, asked) == ("failed", "not_found_error")

@@ -5,7 +5,10 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from aws_lambda_powertools.utilities.batch import process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from lanekeeper.records import Records
 from lanekeeper.telemetry import logger
 from tests.system import System, params
 
@@ -47,3 +50,18 @@ def test_a_canary_in_every_field_is_in_no_log_and_no_row(
     assert "request-rejected" in log_lines.getvalue()
     assert CANARY not in log_lines.getvalue() + metrics.out + metrics.err
     assert CANARY not in repr([[{k: v for k, v in row.items() if k != "model"} for row in table] for table in rows])
+
+
+def test_an_error_that_quotes_its_record_is_logged_by_its_class_alone(
+    log_lines: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(record: SQSRecord) -> None:
+        raise ValueError(record.body)
+
+    event = {"Records": [{"messageId": "m", "body": CANARY, "eventSource": "aws:sqs"}]}
+    answer = process_partial_response(event=event, record_handler=fail, processor=Records())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    assert "ValueError" in log_lines.getvalue()
+    written = capsys.readouterr()
+    assert CANARY not in log_lines.getvalue() + written.out + written.err

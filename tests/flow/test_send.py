@@ -1,7 +1,13 @@
 """A create whose answer is lost is settled by listing; one that is refused is held, split or ended. Nothing twice."""
 
+import json
+
+import boto3
 import pytest
 
+from lanekeeper import connections
+from lanekeeper.claude import Claude
+from lanekeeper.errors import ClaudeUnreachableError
 from tests.system import System, params
 
 SETTLE = 1800
@@ -88,7 +94,7 @@ def test_a_create_refused_for_now_is_held_with_its_reason_and_resumes(
     (batch,) = system.batches()
     assert batch["state"] == "HELD"
     assert batch["hold_reason"].startswith(f"HTTP {refusal['status']}")
-    system.tick()
+    system.tick(in_seconds=60)
     assert states(system) == ["HELD"]
     system.tick(in_seconds=301)
     system.run_until_answered()
@@ -201,3 +207,132 @@ def test_two_batches_of_one_size_are_never_in_doubt_together(system: System) -> 
     assert review is not None
     assert review["outcome"] == "succeeded"
     assert system.executed() == 2
+
+
+def foreign(custom_id: str = "theirs", count: int = 1) -> dict[str, object]:
+    return {"requests": [{"custom_id": f"{custom_id}{number}", "params": params()} for number in range(count)]}
+
+
+def test_a_batch_that_was_there_before_the_create_is_never_taken_for_it(system: System) -> None:
+    system.emulator.world.create_batch(foreign())
+    system.fault(route="create", fault="drop_after_accept")
+    asked = ask_and_seal(system)
+    system.tick(in_seconds=200)
+    assert states(system) == ["OPEN"]
+    system.run_until_answered()
+
+    assert all_succeeded(system, asked)
+
+
+def test_a_batch_of_another_size_is_never_taken_for_ours(system: System) -> None:
+    system.fault(route="create", fault="status", status=500)
+    ask_and_seal(system)
+    system.emulator.world.create_batch(foreign(count=2))
+    system.tick(in_seconds=SETTLE + 60)
+
+    assert states(system) == ["SEALED"]
+
+
+def test_a_batch_that_is_another_of_ours_does_not_keep_a_lost_one_in_doubt(system: System) -> None:
+    system.fault(route="create", fault="status", status=500)
+    ask_and_seal(system)
+    known = system.emulator.world.create_batch(foreign())
+    system.table("BatchesTable").put_item(Item={"item_id": f"claude#{known.id}", "batch": "another"})
+    system.tick(in_seconds=SETTLE + 60)
+
+    assert states(system) == ["SEALED"]
+
+
+def test_a_foreign_batch_whose_custom_ids_look_like_ours_is_not_mistaken_for_ours(system: System) -> None:
+    system.fault(route="create", fault="status", status=500)
+    ask_and_seal(system)
+    system.emulator.world.create_batch(foreign("01HZZZZZZZZZZZZZZZZZZZZZZZ_"))
+    system.let_batches_end()
+    system.tick(in_seconds=SETTLE + 60)
+
+    assert states(system) == ["SEALED"]
+
+
+def test_nobody_settles_a_send_whose_sender_may_still_be_waiting(system: System) -> None:
+    system.fault(route="create", fault="drop_after_accept")
+    ask_and_seal(system)
+    system.tick(in_seconds=60)
+    assert states(system) == ["SENDING"]
+    system.tick(in_seconds=60)
+    assert states(system) == ["OPEN"]
+
+
+@pytest.mark.parametrize("status", [408, 499, 500, 529])
+def test_a_status_that_speaks_of_the_connection_leaves_the_create_in_doubt(system: System, status: int) -> None:
+    system.fault(route="create", fault="status_after_accept", status=status)
+    ask_and_seal(system)
+
+    assert states(system) == ["SENDING"]
+
+
+def test_a_send_is_not_begun_with_too_little_time_to_end_it(system: System) -> None:
+    system.ask()
+    system.deliver("RequestQueue")
+    system.deliver("BatchQueue", seconds=24)
+    assert states(system) == ["SEALED"]
+    assert not system.emulator.world.list_batches().batches
+    system.tick(in_seconds=60)
+    assert states(system) == ["OPEN"]
+
+
+def test_a_listing_refused_before_the_create_holds_the_batch_with_the_reason(system: System) -> None:
+    system.fault(route="list", fault="status", status=401)
+    ask_and_seal(system)
+
+    (batch,) = system.batches()
+    assert (batch["state"], batch["hold_reason"][:8]) == ("HELD", "HTTP 401")
+
+
+def test_a_create_that_never_left_us_is_held_and_leaves_no_doubt(system: System) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ClaudeUnreachableError("ConnectError")
+
+    system.monkeypatch.setattr(Claude, "create", unreachable)
+    ask_and_seal(system)
+
+    assert states(system) == ["HELD"]
+
+
+def test_a_wake_up_comes_again_until_its_segment_has_an_owner(system: System) -> None:
+    system.parameters["BatchWindowSeconds"] = "300"
+    system.ask()
+    system.deliver("RequestQueue")
+    (segment,) = system.items("BatchesTable")
+    early = {"class_id": segment["class_id"], "segment": segment["item_id"].removeprefix("segment#")}
+    boto3.client("sqs").send_message(QueueUrl=system.ids["BatchQueue"], MessageBody=json.dumps(early))
+    heard = system.listen(connections.sqs(), "sqs.ChangeMessageVisibility")
+    system.deliver("BatchQueue")
+    assert not system.batches()
+    assert 0 < heard[0]["VisibilityTimeout"] <= 300
+    system.pass_time(300)
+    system.make_visible("BatchQueue")
+    system.deliver("BatchQueue")
+    assert states(system) == ["OPEN"]
+
+
+def test_a_segment_that_the_index_does_not_show_yet_is_sealed_by_its_own_wake_up(system: System) -> None:
+    system.ask()
+    system.deliver("RequestQueue")
+    (segment,) = system.items("BatchesTable")
+    key = {"item_id": segment["item_id"]}
+    system.table("BatchesTable").update_item(Key=key, UpdateExpression="REMOVE open_shard")
+    system.deliver("BatchQueue")
+
+    assert states(system) == ["OPEN"]
+
+
+def test_a_second_wake_up_of_an_owned_segment_seals_nothing(system: System) -> None:
+    system.ask()
+    system.deliver("RequestQueue")
+    (wake_up,) = system.waiting("BatchQueue")
+    system.run()
+    boto3.client("sqs").send_message(QueueUrl=system.ids["BatchQueue"], MessageBody=json.dumps(wake_up))
+    system.run()
+
+    assert states(system) == ["OPEN"]
+    assert not system.waiting("BatchQueue")

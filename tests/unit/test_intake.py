@@ -69,6 +69,9 @@ def test_a_request_keeps_its_params_as_they_were_sent() -> None:
         pytest.param(
             message(params=params(top_p=1)).replace('"top_p": 1', '"top_p": 1e999'), "invalid_json", id="infinity"
         ),
+        pytest.param(message(metadata={"x": 1}).replace('"x": 1', '"x": 1e999'), "invalid_json", id="odd-metadata"),
+        pytest.param(message(max_latency_minutes="90"), "invalid_field", id="latency-as-text"),
+        pytest.param(message(deadline="0001-01-01T00:00:00+01:00"), "invalid_deadline", id="before-all-time"),
         pytest.param(message(deadline="tomorrow"), "invalid_deadline", id="no-time"),
         pytest.param(message(deadline="2026-11-23T12:00:00"), "invalid_deadline", id="no-offset"),
         pytest.param(message(deadline="2026-11-23T08:00:00Z"), "deadline_past", id="past"),

@@ -18,6 +18,7 @@ from lanekeeper.lifecycle import (
     hold_time,
     judge_refusal,
     judge_row,
+    perhaps_billed,
     retry_delay,
     settle,
 )
@@ -173,3 +174,19 @@ def test_a_retry_waits_longer_each_time_and_never_in_step_with_others(
 ) -> None:
     assert retry_delay(error, receives=receives, jitter=0.0) == least
     assert retry_delay(error, receives=receives, jitter=1.0) == most
+
+
+@pytest.mark.parametrize(
+    ("status", "perhaps"),
+    [
+        pytest.param(None, True, id="no-answer"),
+        pytest.param(408, True, id="timed-out"),
+        pytest.param(502, True, id="bad-gateway"),
+        pytest.param(504, True, id="gateway-timed-out"),
+        pytest.param(524, True, id="proxy-timed-out"),
+        pytest.param(500, False, id="claude-says-it-failed"),
+        pytest.param(529, False, id="overloaded"),
+    ],
+)
+def test_a_call_is_perhaps_billed_where_claude_itself_did_not_say_no(status: int | None, perhaps: bool) -> None:
+    assert perhaps_billed(ClaudeUnclearError("x", status=status)) is perhaps

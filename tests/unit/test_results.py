@@ -54,3 +54,11 @@ LINE = b'{"custom_id":"A_1","result":{"type":"expired"}}'
 def test_a_line_cut_anywhere_is_no_row(length: int) -> None:
     with pytest.raises(IncompleteResultsError):
         read_row(LINE[:length])
+
+
+def test_a_row_that_cannot_be_read_is_not_quoted() -> None:
+    with pytest.raises(IncompleteResultsError) as caught:
+        read_row(b'{"custom_id":"ada@example.org\xff"}')
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert "ada" not in str(caught.value)

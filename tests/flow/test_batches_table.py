@@ -1,0 +1,270 @@
+"""Every write to the batches table holds only from the state it was decided from; what comes late changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from lanekeeper import dynamo, moments
+from lanekeeper.batch_rows import batch_of
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.batching import seal
+from lanekeeper.models import Batch, BatchState, Segment, SegmentState
+from tests import stack
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=1)
+STORED = {"stored": {}, "bills": {}, "tally": {}, "ended_at": moments.to_text(NOW)}
+
+
+@pytest.fixture
+def table(aws: None) -> BatchesTable:
+    return BatchesTable(dynamo.client(), stack.deploy_table(boto3, "BatchesTable"))
+
+
+def segment(name: str, class_id: str = "articles.24h") -> Segment:
+    text = moments.to_text(NOW)
+    return Segment(
+        id=name,
+        class_id=class_id,
+        workload="articles",
+        state=SegmentState.READY,
+        count=1,
+        size=100,
+        deadline=text,
+        created_at=text,
+    )
+
+
+def sealed(table: BatchesTable, name: str) -> Batch:
+    """A batch of one request, in a segment of its own."""
+    member = segment(f"segment-of-{name}")
+    assert table.commit_segment(member, look_at=NOW)
+    assert table.seal(seal(name, [member], NOW), [member])
+    return seen(table, name)
+
+
+def sending(table: BatchesTable, name: str) -> Batch:
+    batch = sealed(table, name)
+    assert table.start_sending(batch, anchor=None, now=NOW, look_at=NOW)
+    return seen(table, name)
+
+
+def ended(table: BatchesTable, name: str) -> Batch:
+    assert table.move(sealed(table, name), BatchState.ENDED, {})
+    return seen(table, name)
+
+
+def seen(table: BatchesTable, name: str) -> Batch:
+    return batch_of(table.batch(name) or {})
+
+
+# --- segments -------------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_that_was_barred_is_not_committed_and_is_nobodys(table: BatchesTable) -> None:
+    assert table.abandon_segment("S", now=NOW)
+    assert table.abandon_segment("S", now=NOW)
+    assert not table.commit_segment(segment("S"), look_at=NOW)
+    assert table.segment("S") is None
+
+
+def test_a_segment_that_was_committed_is_not_barred(table: BatchesTable) -> None:
+    assert table.commit_segment(segment("S"), look_at=NOW)
+    assert not table.abandon_segment("S", now=NOW)
+    assert table.segment("S") == segment("S")
+
+
+def test_a_segment_has_one_owner_for_good(table: BatchesTable) -> None:
+    batch = sealed(table, "first")
+    member = segment("segment-of-first")
+    assert not table.seal(seal("second", [member], NOW), [member])
+    assert table.commit_segment(member, look_at=NOW)  # a collector's repeat
+
+    assert table.batch("second") is None
+    assert table.segment(member.id) == replace(member, state=SegmentState.OWNED, batch=batch.id)
+    assert table.ready_segments(member.class_id) == []
+
+
+def test_the_segments_of_two_classes_in_one_shard_stay_apart(table: BatchesTable) -> None:
+    classes = [f"articles-{number}.24h" for number in range(8)]  # more than there are shards
+    for class_id in classes:
+        table.commit_segment(segment(class_id, class_id), look_at=NOW)
+
+    assert [[one.id for one in table.ready_segments(class_id)] for class_id in classes] == [[name] for name in classes]
+
+
+def test_a_segment_is_overdue_only_once_its_time_has_come(table: BatchesTable) -> None:
+    table.commit_segment(segment("S"), look_at=LATER)
+
+    assert list(table.overdue_segments(NOW)) == []
+    assert [one.id for one in table.overdue_segments(LATER)] == ["S"]
+
+
+# --- the steps of a send --------------------------------------------------------------------------------------------
+
+Step = Callable[[BatchesTable, Batch], bool]
+
+
+def opened(table: BatchesTable, batch: Batch) -> bool:
+    return table.opened(batch, claude_id=f"claude-{batch.id}", created_at=moments.to_text(NOW), now=NOW)
+
+
+def split(table: BatchesTable, batch: Batch) -> bool:
+    return table.split(batch, [replace(batch, id=batch.id + half, state=BatchState.SEALED) for half in "ab"])
+
+
+ENDS_OF_A_SEND = [
+    pytest.param(opened, id="opened"),
+    pytest.param(lambda table, batch: table.held(batch, reason="HTTP 429", until=NOW), id="held"),
+    pytest.param(lambda table, batch: table.unsent(batch, now=NOW), id="unsent"),
+    pytest.param(lambda table, batch: table.refused(batch, STORED), id="refused"),
+    pytest.param(split, id="split"),
+]
+
+
+@pytest.mark.parametrize("step", ENDS_OF_A_SEND)
+def test_a_send_that_was_settled_meanwhile_is_not_ended_again(table: BatchesTable, step: Step) -> None:
+    batch = sending(table, "batch")
+    assert table.unsent(batch, now=NOW)
+    before = table.batch("batch")
+
+    assert not step(table, batch)
+    assert table.batch("batch") == before
+
+
+@pytest.mark.parametrize("step", ENDS_OF_A_SEND)
+def test_who_slept_through_a_second_send_does_not_end_it(table: BatchesTable, step: Step) -> None:
+    first = sending(table, "batch")
+    assert table.unsent(first, now=NOW)
+    assert table.start_sending(seen(table, "batch"), anchor=None, now=LATER, look_at=LATER)
+    before = table.batch("batch")
+
+    assert not step(table, first)
+    assert table.batch("batch") == before
+
+
+@pytest.mark.parametrize("step", ENDS_OF_A_SEND)
+def test_the_end_of_a_doubt_lets_the_next_batch_of_that_size_be_sent(table: BatchesTable, step: Step) -> None:
+    doubtful, other = sending(table, "doubtful"), sealed(table, "other")
+    assert not table.start_sending(other, anchor=None, now=NOW, look_at=NOW)
+    assert step(table, doubtful)
+    assert table.start_sending(other, anchor=None, now=NOW, look_at=NOW)
+
+
+@pytest.mark.parametrize("step", ENDS_OF_A_SEND)
+def test_nobody_frees_the_count_that_another_batch_holds(table: BatchesTable, step: Step) -> None:
+    sending(table, "doubtful")
+    impostor = sealed(table, "impostor")
+    step(table, impostor)
+
+    assert not table.start_sending(sealed(table, "third"), anchor=None, now=NOW, look_at=NOW)
+
+
+def test_a_batch_that_was_never_sent_can_be_held_beside_a_doubtful_one_of_its_size(table: BatchesTable) -> None:
+    sending(table, "doubtful")
+
+    assert table.held(sealed(table, "other"), reason="HTTP 401", until=NOW)
+
+
+def test_one_claude_batch_is_never_two_of_ours(table: BatchesTable) -> None:
+    first = sending(table, "first")
+    assert table.opened(first, claude_id="theirs", created_at=moments.to_text(NOW), now=NOW)
+    second = sending(table, "second")
+    assert not table.opened(second, claude_id="theirs", created_at=moments.to_text(NOW), now=NOW)
+
+    assert table.owner_of("theirs") == "first"
+    assert seen(table, "second").state is BatchState.SENDING
+
+
+def test_a_batch_that_is_done_is_no_longer_looked_at(table: BatchesTable) -> None:
+    batch = ended(table, "batch")
+    assert [item["item_id"] for item in table.open_batches()] == ["batch#batch"]
+    assert table.move(batch, BatchState.COLLECTED, {})
+    assert list(table.open_batches()) == []
+
+
+# --- the lease of a collector ---------------------------------------------------------------------------------------
+
+
+def text(moment: datetime) -> str:
+    return moments.to_text(moment)
+
+
+def test_a_batch_has_one_collector_until_its_lease_is_over(table: BatchesTable) -> None:
+    batch = ended(table, "batch")
+    assert table.lease(batch, now=NOW, until=LATER)
+    assert not table.lease(batch, now=NOW, until=LATER)
+    assert table.lease(batch, now=LATER + timedelta(seconds=1), until=LATER + timedelta(minutes=2))
+
+
+def test_a_lease_is_not_taken_on_a_state_that_has_passed(table: BatchesTable) -> None:
+    batch = ended(table, "batch")
+    assert table.move(batch, BatchState.STORED, STORED)
+
+    assert not table.lease(batch, now=NOW, until=LATER)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        pytest.param(lambda table, batch, mine: table.renew(batch, held_until=mine, until=LATER), id="renew"),
+        pytest.param(lambda table, batch, mine: table.release(batch, held_until=mine, look_at=LATER), id="release"),
+    ],
+)
+def test_a_lease_that_another_has_taken_over_is_no_longer_ours(
+    table: BatchesTable, deed: Callable[[BatchesTable, Batch, str], bool]
+) -> None:
+    batch = ended(table, "batch")
+    assert table.lease(batch, now=NOW - timedelta(minutes=5), until=NOW - timedelta(minutes=1))
+    assert table.lease(batch, now=NOW, until=LATER + timedelta(minutes=1))
+    before = table.batch("batch")
+
+    assert not deed(table, batch, text(NOW - timedelta(minutes=1)))
+    assert table.batch("batch") == before
+    assert deed(table, batch, text(LATER + timedelta(minutes=1)))
+
+
+@pytest.mark.parametrize(
+    ("state", "noted"),
+    [pytest.param(BatchState.STORED, True, id="stored"), pytest.param(BatchState.COLLECTED, False, id="collected")],
+)
+def test_progress_is_noted_only_while_effects_are_under_way(
+    table: BatchesTable, state: BatchState, noted: bool
+) -> None:
+    batch = ended(table, "batch")
+    fields: dict[str, Any] = STORED
+    assert table.move(batch, state, fields)
+
+    assert table.note_progress(batch, applied_to=10) is noted
+
+
+# --- a transaction that failed --------------------------------------------------------------------------------------
+
+
+def fail(table: BatchesTable, *reasons: str) -> None:
+    """Lets DynamoDB cancel every transaction for these reasons."""
+    error = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": [{"Code": r} for r in reasons]}
+    answer = (SimpleNamespace(status_code=400), error)
+    table.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", lambda **_: answer)
+
+
+@pytest.mark.parametrize("reason", ["ConditionalCheckFailed", "TransactionConflict"])
+def test_who_is_slower_has_lost(table: BatchesTable, reason: str) -> None:
+    batch = sealed(table, "batch")
+    fail(table, "None", reason)
+
+    assert not table.start_sending(batch, anchor=None, now=NOW, look_at=NOW)
+
+
+def test_a_throttled_write_is_an_error_and_no_loss(table: BatchesTable) -> None:
+    batch = sealed(table, "batch")
+    fail(table, "ConditionalCheckFailed", "ThrottlingError")
+
+    with pytest.raises(ClientError):
+        table.start_sending(batch, anchor=None, now=NOW, look_at=NOW)
