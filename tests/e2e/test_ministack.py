@@ -42,7 +42,7 @@ def test_a_stack_that_somebody_else_runs_is_not_touched(running: Ministack, tmp_
 def test_a_stack_that_a_killed_run_left_is_cleared_away(running: Ministack, tmp_path: Path) -> None:
     _leave(running, tmp_path, owner=running.pid + 10**6)
     said: list[str] = []
-    LocalStack({}, folder=tmp_path, say=said.append)._clear_leftovers()
+    LocalStack({}, folder=tmp_path, say=said.append).clear_leftovers()
     assert said == [f"ending the stack that an earlier run left at {running.endpoint}"]
     assert not running.is_alive()
     assert not (tmp_path / "stack.json").exists()
@@ -52,7 +52,7 @@ def test_a_note_of_a_stack_that_is_gone_is_no_hindrance(tmp_path: Path) -> None:
     gone = Ministack(pid=1, endpoint="http://127.0.0.1:9", certificate=None)
     _leave(gone, tmp_path, owner=os.getppid())
     said: list[str] = []
-    LocalStack({}, folder=tmp_path, say=said.append)._clear_leftovers()
+    LocalStack({}, folder=tmp_path, say=said.append).clear_leftovers()
     assert said == []
 
 
