@@ -51,9 +51,13 @@ class Tick:
 
     def _wake_forgotten(self, now: datetime) -> None:
         """One wake-up a class is enough: the submitter looks at all of its segments."""
-        forgotten = {segment.class_id: segment.id for segment in self.batches.overdue_segments(now)}
-        for class_id, segment in forgotten.items():
-            self.batch_queue.send({"class_id": class_id, "segment": segment})
+        try:
+            forgotten = {segment.class_id: segment.id for segment in self.batches.overdue_segments(now)}
+            for class_id, segment in forgotten.items():
+                self.batch_queue.send({"class_id": class_id, "segment": segment})
+        except Exception as error:  # noqa: BLE001 - the batches of this tick do not wait for its segments
+            logger.warning("waking failed", action="wake-failed", error=type(error).__name__)
+            count("PollerStepsFailed")
 
     def _statuses(self, due: Sequence[Batch]) -> dict[str, ClaudeBatch]:
         """The state of all open batches by one listing; what it does not show is asked for singly."""

@@ -100,3 +100,14 @@ def test_a_tick_that_was_overtaken_calls_no_second_collector(system: System) -> 
     system.tick()
 
     assert len(system.waiting("CollectQueue")) == 1
+
+
+def test_a_segments_row_that_cannot_be_read_holds_up_no_batch(system: System) -> None:
+    two_open(system)
+    system.table("BatchesTable").put_item(
+        Item={"item_id": "segment#broken", "open_shard": "segment#0", "next_action_at": "2026-01-01T00:00:00.000Z"}
+    )
+    system.let_batches_end()
+    system.tick()
+
+    assert states(system) == ["ENDED", "ENDED"]

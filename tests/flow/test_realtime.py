@@ -18,6 +18,17 @@ def ask(system: System, text: str = "Quick, please.") -> str:
     return asked
 
 
+def killed_three_times(system: System) -> str:
+    asked = ask(system)
+    for _ in range(3):
+        system.crash(connections.s3(), "s3.PutObject")
+        with pytest.raises(Killed):
+            system.deliver("RealtimeQueue")
+        system.pass_time(200)
+        system.make_visible("RealtimeQueue")
+    return asked
+
+
 def outcome(system: System, asked: str) -> tuple[str, str]:
     row = system.row(asked, "live-chat") or {}
     return row.get("outcome", "open"), row.get("outcome_reason", "")
@@ -104,13 +115,7 @@ def test_a_worker_that_dies_after_storing_is_finished_without_paying_again(syste
 
 
 def test_a_request_that_kills_three_workers_ends_in_the_dead_letter_queue(system: System) -> None:
-    asked = ask(system)
-    for _ in range(3):
-        system.crash(connections.s3(), "s3.PutObject")
-        with pytest.raises(Killed):
-            system.deliver("RealtimeQueue")
-        system.pass_time(200)
-        system.make_visible("RealtimeQueue")
+    asked = killed_three_times(system)
     system.deliver("RealtimeQueue")
 
     assert outcome(system, asked) == ("failed", "no-answer")
@@ -313,17 +318,6 @@ def test_urgent_messages_are_handed_on_ten_a_call_and_within_a_calls_bytes(syste
 
     assert [len(call["Entries"]) for call in heard] == [3, 10, 4]
     assert all(sum(len(entry["MessageBody"]) for entry in call["Entries"]) <= 1_000_000 for call in heard)
-
-
-def killed_three_times(system: System) -> str:
-    asked = ask(system)
-    for _ in range(3):
-        system.crash(connections.s3(), "s3.PutObject")
-        with pytest.raises(Killed):
-            system.deliver("RealtimeQueue")
-        system.pass_time(200)
-        system.make_visible("RealtimeQueue")
-    return asked
 
 
 @pytest.mark.parametrize(
