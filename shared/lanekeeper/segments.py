@@ -1,6 +1,5 @@
 """What a segment's two objects say: lines that are ready to send, and the index of who asked for which."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -29,8 +28,7 @@ def new_segment(segment_id: str, requests: Sequence[Request]) -> tuple[bytes, li
         )
         for request in requests
     ]
-    params = (json.dumps(request.params, ensure_ascii=False, separators=(",", ":")).encode() for request in requests)
-    return _numbered(segment_id, zip(asked, params, strict=True))
+    return _numbered(segment_id, zip(asked, (request.body for request in requests), strict=True))
 
 
 def rebuffered_id(batch_id: str, *, round_: int, band: str, number: int) -> str:
