@@ -66,7 +66,7 @@ class _Params(_Strict):
     cache_control: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
     stop_sequences: list[str] | None = None
-    stream: bool | None = None
+    stream: bool = False
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=0)] | None = None
