@@ -8,6 +8,7 @@ from lanekeeper.errors import RejectedError
 from lanekeeper.rejections import RejectionCode
 
 MAX_BYTES = 32_000_000  # of one request: the Messages API's 32 MB
+MAX_CONTAINERS = 1_000_000  # objects and lists: ten million empty ones are 30 MB, and a gigabyte once they are parsed
 INBOX = "inbox/"
 
 
@@ -45,7 +46,12 @@ def check_size(size: int) -> None:
 
 
 def check_bytes(claim: Claim, data: bytes) -> None:
-    """Raises RejectedError where the object is another than the message promises."""
+    """Raises RejectedError where the object is another than the message promises, or too much to be read."""
+    if data.count(b"{") + data.count(b"[") > MAX_CONTAINERS:
+        raise RejectedError(
+            RejectionCode.OBJECT_TOO_LARGE,
+            f"the object of params_object has more than {MAX_CONTAINERS} brackets: send less",
+        )
     if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), claim.sha256):
         raise RejectedError(
             RejectionCode.OBJECT_CHANGED,

@@ -8,7 +8,9 @@ from lanekeeper import moments
 from lanekeeper.models import Entry, Request, Segment, SegmentState
 from lanekeeper.results import custom_id
 
-REBUFFERED_SIZE = 1_000  # requests in one re-buffered segment: what the collector holds in memory at once
+# What one re-buffered segment holds at most, and so the collector's memory at once: requests, and bytes of their lines.
+REBUFFERED_SIZE = 1_000
+REBUFFERED_BYTES = 64_000_000
 
 
 def new_segment(segment_id: str, requests: Sequence[Request]) -> tuple[bytes, list[Entry]]:

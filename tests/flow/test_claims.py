@@ -100,3 +100,21 @@ def test_a_storage_that_does_not_answer_rejects_nothing(system: System) -> None:
     system.make_visible("RequestQueue")
     system.run_until_answered()
     assert (system.row("large") or {})["outcome"] == "succeeded"
+
+
+def test_large_requests_that_go_round_again_are_written_in_segments_that_fit_the_collectors_memory(
+    system: System,
+) -> None:
+    system.monkeypatch.setattr("functions.collector.rebuffer.REBUFFERED_BYTES", 300_000)
+    for number in range(3):
+        system.ask(id=f"large-{number}", params=picture(140_000))
+    system.fault(route="batch_rows", outcome="expired", count=3)
+    system.run()
+    system.let_batches_end()
+    system.tick()
+    system.deliver("CollectQueue")
+
+    again = [item for item in system.items("BatchesTable") if "-r1-" in item["item_id"]]
+    assert sorted(int(segment["count"]) for segment in again) == [1, 2]
+    system.run_until_answered()
+    assert all(row["outcome"] == "succeeded" for row in system.items("RequestsTable"))

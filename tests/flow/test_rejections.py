@@ -70,6 +70,7 @@ BAD: dict[str, tuple[RejectionCode, str | Callable[[System], str]]] = {
     "no-version": (RejectionCode.OBJECT_MISSING, claim(GOOD, version="3f2a9c0e-0000-0000-0000-000000000000")),
     "no-object": (RejectionCode.OBJECT_MISSING, claim(GOOD, key="inbox/content-pipeline/elsewhere.json")),
     "another-hash": (RejectionCode.OBJECT_CHANGED, claim(GOOD, sha256="0" * 64)),
+    "ten-million-lists": (RejectionCode.OBJECT_TOO_LARGE, claim(b'{"tools": [' + b"[]," * 1_000_001 + b"[]]}")),
     "oversized": (RejectionCode.OBJECT_TOO_LARGE, claim(b" " * 32_000_001)),
 }
 
