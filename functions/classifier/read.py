@@ -80,6 +80,8 @@ class Read:
             data = self._fetch(body.claim, seconds_left)
             params, size = read_params(data), len(data)
         request = accept(body, params, sent_at=message.sent_at, registry=self.registry, prices=self.prices)
+        if body.claim is not None:
+            self.spool.note_claim(request.key, body.claim)
         return request, size
 
     def _fetch(self, claim: Claim, seconds_left: Callable[[], float]) -> bytes:

@@ -117,6 +117,11 @@ class Spool:
             place["VersionId"] = source.version
         self.s3.copy(place, self.bucket, key)
 
+    def note_claim(self, request_key: str, claim: Claim) -> None:
+        """Remembers where a request's params came from, so that they can be deleted there too. Not in its row: the name
+        of an object is the producer's own."""
+        self.put(claim_note_key(request_key), json.dumps(asdict(claim)).encode())
+
     # segments
 
     def write_segment(self, segment: str, lines: bytes, entries: Iterable[Entry]) -> bool:
@@ -128,6 +133,10 @@ class Spool:
     def entries(self, segment: str) -> list[Entry]:
         """A segment's index: the entry of sequence number n stands at place n."""
         return [Entry(**json.loads(line)) for line in self.lines(index_key(segment))]
+
+
+def claim_note_key(request_key: str) -> str:
+    return f"requests/{request_key}-claim.json"
 
 
 def lines_key(segment: str) -> str:
