@@ -67,6 +67,7 @@ def test_a_request_that_is_on_its_way_is_not_failed_by_a_late_redelivery(system:
 
     assert (system.row(asked) or {})["outcome"] == "succeeded"
     assert system.executed() == 1
+    assert not [key for key in system.objects("results/") if "late" in key]
 
 
 def test_another_request_under_a_taken_id_is_a_conflict_however_late_it_comes(system: System) -> None:

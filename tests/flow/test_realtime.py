@@ -5,6 +5,7 @@ import json
 import boto3
 import pytest
 
+from functions.realtime_invoker import answer
 from lanekeeper import connections, dynamo
 from lanekeeper.claude import Claude
 from lanekeeper.errors import ClaudeUnclearError
@@ -352,3 +353,25 @@ def test_a_refusal_stored_by_a_dead_worker_keeps_claudes_reason(system: System) 
     system.deliver("RealtimeQueue")
 
     assert outcome(system, asked) == ("failed", "invalid_request_error")
+
+
+def test_only_a_few_large_requests_are_held_in_memory_at_once(system: System) -> None:
+    room = Room()
+    system.monkeypatch.setattr(answer, "_room_for_large", room)
+    asked = [ask(system, "x" * 300_000), ask(system, "y" * 300_000), ask(system)]
+    system.run()
+
+    assert [outcome(system, one) for one in asked] == [("succeeded", "end_turn")] * 3
+    assert room.entered == 2
+
+
+class Room:
+    """Counts who comes in."""
+
+    entered = 0
+
+    def __enter__(self) -> None:
+        self.entered += 1
+
+    def __exit__(self, *_: object) -> None:
+        return None
