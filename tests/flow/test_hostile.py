@@ -7,9 +7,7 @@ which tests/standins/test_contract.py holds equal to moto: moto would take hours
 import hashlib
 import io
 import json
-import logging
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -19,7 +17,6 @@ import pytest
 from functions.classifier import app
 from lanekeeper import clock, connections, dynamo
 from lanekeeper.identity import request_key
-from lanekeeper.telemetry import logger
 from tests import stack
 from tests.hostile import CANARY, mutant, noise
 from tests.standins.dynamodb import DynamoDB
@@ -52,7 +49,7 @@ class Door:
         for variable, value in stack.environment("ClassifierFunction", NAMES, {}).items():
             monkeypatch.setenv(variable, value)
 
-    def receive(self, bodies: list[str], log: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    def receive(self, bodies: list[str], log_lines: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
         """One event; afterwards only the rows stay, as they do in life."""
         answer = app.handler({"Records": [record(n, body) for n, body in enumerate(bodies)]}, Context("classifier"))
         assert answer == {"batchItemFailures": []}
@@ -63,28 +60,17 @@ class Door:
         notices = self.sqs.sent.get("RejectedQueue", [])
         assert len(notices) == len([event for event in self.bus.put if event["DetailType"] == "RequestRejected"])
         assert len(notices) == len(rejected)
-        told = log.getvalue() + capsys.readouterr().out + repr(self.dynamodb.tables) + "".join(notices)
+        told = log_lines.getvalue() + capsys.readouterr().out + repr(self.dynamodb.tables) + "".join(notices)
         assert CANARY not in told
-        self.forget(log)
+        self.forget(log_lines)
 
-    def forget(self, log: io.StringIO) -> None:
+    def forget(self, log_lines: io.StringIO) -> None:
         self.s3.objects.clear()
         self.sqs.sent.clear()
         self.bus.put.clear()
         self.dynamodb.tables.clear()
-        log.truncate(0)
-        log.seek(0)
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Every log line as it leaves the function."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logger.registered_formatter)
-    logger.addHandler(handler)
-    yield stream
-    logger._logger.removeHandler(handler)
+        log_lines.truncate(0)
+        log_lines.seek(0)
 
 
 @pytest.fixture
@@ -94,19 +80,19 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Door:
 
 @pytest.mark.parametrize("part", range(2))
 def test_no_damaged_message_is_unhandled_stuck_or_told(
-    door: Door, log: io.StringIO, capsys: pytest.CaptureFixture[str], part: int
+    door: Door, log_lines: io.StringIO, capsys: pytest.CaptureFixture[str], part: int
 ) -> None:
     random = Random(SEED + part)
     for event in range(MESSAGES // 2 // EVENT_SIZE):
-        door.receive([mutant(random, event * EVENT_SIZE + n) for n in range(EVENT_SIZE)], log, capsys)
+        door.receive([mutant(random, event * EVENT_SIZE + n) for n in range(EVENT_SIZE)], log_lines, capsys)
 
 
 def test_no_string_of_bytes_is_unhandled_stuck_or_told(
-    door: Door, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+    door: Door, log_lines: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     random = Random(SEED)
     for _ in range(MESSAGES // EVENT_SIZE):
-        door.receive([body(random, door.s3, n) for n in range(EVENT_SIZE)], log, capsys)
+        door.receive([body(random, door.s3, n) for n in range(EVENT_SIZE)], log_lines, capsys)
 
 
 def body(random: Random, s3: S3, number: int) -> str:

@@ -1,29 +1,15 @@
 """Prompts, answers, keys and producers' ids stay in S3, SQS and events: not one log line or row holds them."""
 
 import io
-import logging
-from collections.abc import Iterator
 
 import pytest
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from lanekeeper.records import Records
-from lanekeeper.telemetry import logger
 from tests.system import System, params
 
 CANARY = "canary-7f3a@example.org"
-
-
-@pytest.fixture
-def log_lines() -> Iterator[io.StringIO]:
-    """Every log line as it leaves the function: the logger's own stream belongs to whichever test came first."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logger.registered_formatter)
-    logger.addHandler(handler)
-    yield stream
-    logger._logger.removeHandler(handler)
 
 
 def test_a_canary_in_every_field_is_in_no_log_and_no_row(
