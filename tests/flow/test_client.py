@@ -465,8 +465,8 @@ def test_the_day_is_that_of_the_call_in_utc(system: System) -> None:
         pytest.param({"workload": "live-chat", "message_id": "msg_1"}, TypeError, id="no model"),
         pytest.param({"workload": "live-chat", "message": "msg_1"}, TypeError, id="no message"),
         pytest.param(
-            {"workload": "live-chat", "message": sdk_message(), "at": datetime(2026, 1, 1)}, ValueError, id="no zone"
-        ),  # noqa: DTZ001
+            {"workload": "live-chat", "message": sdk_message(), "at": AT.replace(tzinfo=None)}, ValueError, id="no zone"
+        ),
     ],
 )
 def test_what_cannot_be_recorded_is_the_callers_error(
