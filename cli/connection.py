@@ -47,9 +47,13 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 def connected(where: Where) -> Client:
     """A client of the stack that is meant. Raises UnreachableError."""
     with understandable():
-        return _local(where) or connect(
-            where.name, session=boto3.Session(profile_name=where.profile, region_name=where.region)
-        )
+        return _local(where) or connect(where.name, session=_session(where))
+
+
+def _session(where: Where) -> boto3.Session:
+    """The region as the AWS CLI finds it: the SDK does not read AWS_REGION."""
+    region = where.region or os.environ.get("AWS_REGION") or None
+    return boto3.Session(profile_name=where.profile, region_name=region)
 
 
 @contextmanager
