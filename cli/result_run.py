@@ -36,7 +36,10 @@ class Found:
             return Exit.UNKNOWN
         if self.status.outcome is None:
             return Exit.NOT_YET
-        return Exit.FAILED if self.status.outcome is Outcome.FAILED else Exit.DONE
+        has_answer = (
+            self.status.outcome is Outcome.SUCCEEDED and self.answer is not None and self.answer.line is not None
+        )
+        return Exit.DONE if has_answer else Exit.FAILED
 
 
 def run(
@@ -92,7 +95,7 @@ def _ended(
         if status is not None and status.outcome is None
     }
     ends: dict[str, Status] = {}
-    with Counter("waiting", len(tickets), forecast=False) as counter:
+    with Counter("waiting", len(tickets), forecast=False, clock=client.clock) as counter:
         try:
             for _, end in client.settled(tickets, timeout=timeout):
                 if isinstance(end, Status):

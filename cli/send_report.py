@@ -102,7 +102,7 @@ def _total(report: Report) -> str:
     if report.waited:
         parts.append(f"{sum(share.answered for share in report.shares().values()):,} answered")
     if report.pending:
-        parts.append(f"{report.pending:,} {'still on their way' if report.waited else 'not looked at yet'}")
+        parts.append(f"{report.pending:,} {'still on their way' if report.waited else 'still on the queue'}")
     return ", ".join(parts)
 
 

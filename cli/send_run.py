@@ -55,7 +55,7 @@ def run(name: str, where: Where, options: Options, *, as_json: bool) -> Exit:
 def _sent(client: Client, file: RequestFile, state: SendState, workload: str | None) -> Sending:
     if state.taken:
         click.echo(f"{len(state.taken):,} lines are on the queue already (--restart sends all again)", err=True)
-    with Counter("sending", file.total, done=len(state.taken)) as counter:
+    with Counter("sending", file.total, done=len(state.taken), clock=client.clock) as counter:
         sending = Sending(client=client, state=state, tell=counter.advance)
         try:
             sending(file, workload)
@@ -80,7 +80,7 @@ def _look(client: Client, tickets: Mapping[int, Ticket], report: Report, options
 
 def _follow(client: Client, tickets: Mapping[int, Ticket], report: Report, *, timeout: float | None) -> None:
     lines = {ticket: number for number, ticket in tickets.items()}
-    with Counter("waiting" if report.waited else "checking", len(lines), forecast=False) as counter:
+    with Counter("waiting" if report.waited else "checking", len(lines), forecast=False, clock=client.clock) as counter:
         try:
             for ticket, end in client.settled(lines, timeout=timeout, until_accepted=not report.waited):
                 report.add(lines[ticket], end)
