@@ -55,13 +55,13 @@ def run(name: str, where: Where, options: Options, *, as_json: bool) -> Exit:
 def _sent(client: Client, file: RequestFile, state: SendState, workload: str | None) -> Sending:
     if state.taken:
         click.echo(f"{len(state.taken):,} lines are on the queue already (--restart sends all again)", err=True)
-    with Counter("sending", file.total, done=len(state.taken), clock=client.clock) as counter:
-        sending = Sending(client=client, state=state, tell=counter.advance)
-        try:
+    try:
+        with Counter("sending", file.total, done=len(state.taken), clock=client.clock) as counter:
+            sending = Sending(client=client, state=state, tell=counter.advance)
             sending(file, workload)
-        except BaseException:
-            click.echo(f"{len(state.taken):,} lines are on the queue; the same command goes on from there", err=True)
-            raise
+    except BaseException:
+        click.echo(f"{len(state.taken):,} lines are on the queue; the same command goes on from there", err=True)
+        raise
     return sending
 
 
