@@ -129,6 +129,10 @@ def test_the_answer_of_another_request_under_the_same_id_is_not_taken_for_ours(s
         pytest.param({"metadata": {"user_id": "ü\u2028\uffff"}}, id="characters that SQS refuses"),
         pytest.param({"stop_sequences": ("a", "b")}, id="a tuple"),
         pytest.param({"tools": [{"name": "t", "input_schema": {"type": "object", "x": 1e-7}}]}, id="a small float"),
+        pytest.param(
+            {"tools": [{"name": "t", "input_schema": {"type": "object", "properties": {2: {}, 10: {}}}}]},
+            id="names that are numbers",
+        ),
     ],
 )
 def test_the_tickets_hash_is_the_rows_hash(system: System, odd: dict[str, Any]) -> None:

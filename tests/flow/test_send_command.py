@@ -118,6 +118,13 @@ def test_every_line_arrives_once_in_its_own_words(lanekeeper: Command, tmp_path:
     assert [message["Body"] for message in queued(system)] == [own]
 
 
+def test_characters_that_sqs_refuses_are_spelled_otherwise(lanekeeper: Command, tmp_path: Path, system: System) -> None:
+    lanekeeper("send", written(tmp_path, '{"id": "\ufffe\uffff", "workload": "live-chat"}'), "--no-check")
+    (message,) = queued(system)
+    assert message["Body"] == r'{"id": "\ufffe\uffff", "workload": "live-chat"}'
+    assert json.loads(message["Body"])["id"] == "\ufffe\uffff"
+
+
 @pytest.mark.parametrize(
     ("line", "workload"),
     [
