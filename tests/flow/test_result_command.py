@@ -7,7 +7,7 @@ import pytest
 
 from tests.commands import Command, command_of, golden
 from tests.producer import Waiting, producer, work
-from tests.system import System, params
+from tests.system import System, params, refusable
 
 CHAT = ("-w", "content-pipeline")
 
@@ -57,7 +57,7 @@ def test_a_program_gets_the_row_and_the_stored_line(answered: System, lanekeeper
 def test_the_exit_code_tells_what_is_missing(answered: System, lanekeeper: Command) -> None:
     answered.ask(id="under-way")
     answered.deliver("RequestQueue")
-    answered.ask(id="refused", priority="high", params=params(model="claude-none"))
+    answered.ask(id="refused", priority="high", params=refusable())
     answered.run()
     codes = {
         ids: lanekeeper("result", *ids, *CHAT).exit_code
@@ -75,12 +75,12 @@ def test_the_exit_code_tells_what_is_missing(answered: System, lanekeeper: Comma
 
 
 def test_facts_are_told_for_whatever_is_missing(answered: System, lanekeeper: Command) -> None:
-    answered.ask(id="refused", priority="high", params=params(model="claude-none"))
+    answered.ask(id="refused", priority="high", params=refusable())
     answered.run()
     result = lanekeeper("result", "nothing", "refused", *CHAT)
     assert result.stdout == ""
     assert "nothing: unknown: none of this id was accepted" in result.stderr
-    assert "refused: failed (not_found_error), content-pipeline, real time" in result.stderr
+    assert "refused: failed (invalid_request_error), content-pipeline, real time" in result.stderr
 
 
 def test_a_request_under_way_is_waited_for(system: System, lanekeeper: Command) -> None:
