@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from local.emulator.app import create_app
-from local.emulator.misbehaviour import DROP
+from local.emulator.misbehaviour import CONNECTION
 from local.emulator.world import World
 
 STARTUP_SECONDS = 10
@@ -27,17 +27,17 @@ class Emulator:
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 that lets the application close its connection without an answer."""
+    """HTTP/1.1 that lets the application do with its connection what no proper answer would."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         application = self.app
 
-        async def with_drop(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"] = {DROP: transport.abort}
+        async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {CONNECTION: transport}
             await application(scope, receive, send)
 
-        self.app = with_drop
+        self.app = with_connection
 
 
 class _Server(uvicorn.Server):

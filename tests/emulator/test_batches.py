@@ -9,8 +9,9 @@ import httpx2
 import pytest
 from anthropic import Anthropic
 
+from local.emulator.limits import Limits
 from local.emulator.server import Emulator
-from local.emulator.world import Limits, World
+from local.emulator.world import World
 from tests.emulator.builders import params, request, requests
 
 NONE_BUT_PROCESSING = {"succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}

@@ -5,8 +5,9 @@ import httpx2
 import pytest
 from anthropic import Anthropic
 
+from local.emulator.limits import Limits
 from local.emulator.server import Emulator
-from local.emulator.world import Limits, World
+from local.emulator.world import World
 from tests.emulator.builders import MODEL, cached, params
 
 
