@@ -23,12 +23,12 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--port", default=4600, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
 )
-@click.option("--speed", default=60.0, show_default=True, type=POSITIVE, help="How many times as fast time runs.")
+@click.option("--speed", default=60, show_default=True, type=POSITIVE, help="How many times as fast time runs.")
 @click.option("--seed", default=None, type=int, help="Draw the same ids, waiting times and row faults each time.")
 @click.option(
     "--batch-minutes",
     nargs=2,
-    type=click.FloatRange(0, 10**7),
+    type=click.FloatRange(0, 2 * 24 * 60),
     default=(5, 40),
     show_default=True,
     metavar="LEAST MOST",
@@ -36,15 +36,15 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--list-lag",
-    default=0.0,
+    default=0,
     show_default=True,
-    type=click.FloatRange(0, 10**9),
+    type=click.FloatRange(0, 24 * 60 * 60),
     metavar="SECONDS",
     help="A new batch is missing from the listing for so many emulated seconds.",
 )
 @click.option(
     "--row-faults",
-    default=0.0,
+    default=0,
     show_default=True,
     type=click.FloatRange(0, 1),
     metavar="FRACTION",

@@ -108,7 +108,7 @@ class Fault(BaseModel):
     error_type: str | None = None
     error_code: str | None = None
     message: str = "Injected by the emulator"
-    retry_after: str | None = None
+    retry_after: str | None = Field(default=None, pattern="^[ -~]+$")  # as the header spells it
     seconds: Duration | None = None
     minutes: float | None = Field(default=None, ge=0, le=10**7)
     rows: int | None = Field(default=None, ge=0)

@@ -22,14 +22,14 @@ class Dropped(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
         scope["extensions"][CONNECTION].abort()
-        await _until_gone(receive)
+        await until_gone(receive)
 
 
 class Hanging(Response):
     """No answer at all, and the connection stays open for as long as the client has patience."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
-        await _until_gone(receive)
+        await until_gone(receive)
 
 
 class Raw(Response):
@@ -46,7 +46,7 @@ class Raw(Response):
         connection = scope["extensions"][CONNECTION]
         connection.write(b"\r\n".join(lines) + b"\r\n\r\n" + self._payload)
         connection.close()
-        await _until_gone(receive)
+        await until_gone(receive)
 
 
 async def misbehave(fault: Fault | None, handler: Handler, request: Request, clock: Clock) -> Response:
@@ -110,7 +110,7 @@ async def _whole(response: StreamingResponse) -> bytes:
     return b"".join([bytes(chunk) async for chunk in response.body_iterator])  # type: ignore[arg-type]
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
     """The server must have noticed that the connection is closed, or it would try to answer 500."""
     while (await receive())["type"] != "http.disconnect":
         continue
