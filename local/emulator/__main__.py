@@ -85,9 +85,15 @@ def main(
 ) -> None:
     """Run a Claude API on this machine, as strict as the real one.
 
-    Any key will do and nothing is billed. Time runs faster than on the wall, and the API misbehaves on demand: by the
-    options below, by POST /_emulator/faults, and by a marker in a prompt such as [[emulator: overloaded times=2]].
-    docs/emulator.md has the tables. Ctrl-C ends it.
+    Any key will do and nothing is billed. Time runs faster than on the wall.
+
+    \b
+    It misbehaves on demand (docs/emulator.md has the tables):
+      by the options below,
+      by POST /_emulator/faults,
+      by a marker in a prompt, such as [[emulator: overloaded times=2]].
+
+    Ctrl-C ends it.
     """
     if batch_minutes[0] > batch_minutes[1]:
         raise click.BadParameter("LEAST is more than MOST", param_hint="--batch-minutes")

@@ -233,6 +233,21 @@ def test_the_models_are_listed_with_their_limits(claude: Anthropic) -> None:
     assert all(model.capabilities.batch.supported for model in models.values())
 
 
+def test_the_models_are_listed_in_pages(claude: Anthropic) -> None:
+    ids = [model.id for model in claude.models.list(limit=5)]
+    assert (len(ids), len(set(ids))) == (13, 13)
+    page = claude.models.list(limit=2, after_id=ids[3])
+    assert ([model.id for model in page.data], page.has_more) == (ids[4:6], True)
+    with pytest.raises(anthropic.BadRequestError):
+        claude.models.list(limit=1001)
+
+
+def test_every_model_says_how_far_its_life_has_come_and_what_it_takes(claude: Anthropic) -> None:
+    for model in claude.models.list():
+        assert model.lifecycle == "active"
+        assert model.max_tokens <= model.max_input_tokens
+
+
 def test_a_model_is_found_by_its_id_and_by_its_alias(claude: Anthropic) -> None:
     assert claude.models.retrieve("claude-sonnet-5").id == "claude-sonnet-5"
     assert claude.models.retrieve("claude-opus-4-5").id == "claude-opus-4-5-20251101"
