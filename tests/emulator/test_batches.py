@@ -160,6 +160,14 @@ def test_bad_parameters_cost_only_their_own_row_and_show_at_the_end(
     assert rows["bad"].error.error.type == error_type
 
 
+def test_a_beta_header_holds_for_every_row_of_the_batch(http: httpx2.Client, claude: Anthropic, world: World) -> None:
+    body = {"requests": [request(name, context_management={}) for name in "ab"]}
+    for headers, expected in (({}, "errored"), ({"anthropic-beta": "context-2026-09-01"}, "succeeded")):
+        created = http.post("/v1/messages/batches", json=body, headers=headers).json()
+        world.clock.advance(HALF_AN_HOUR)
+        assert {result.type for result in rows_of(claude, created["id"]).values()} == {expected}
+
+
 def test_a_row_over_the_request_limit_errs(claude: Anthropic, world: World) -> None:
     world.limits = Limits(request_bytes=1_000)
     batch = claude.messages.batches.create(requests=[request("small"), request("big", text="x" * 1_000)])

@@ -1,4 +1,4 @@
-"""Misbehaviour on demand: what the caller sees, and what was done all the same."""
+"""Misbehaviour on demand: what the caller sees, what was done all the same, and how long it goes on."""
 
 import anthropic
 import httpx2
@@ -7,40 +7,9 @@ from anthropic import Anthropic
 
 from local.emulator.clock import ManualClock
 from local.emulator.faults import Fault
-from local.emulator.refusals import REFUSALS
 from local.emulator.world import World
 from tests.emulator.builders import params, requests
-
-# A call of each route, on a batch that has ended.
-CALLS = {
-    "messages": ("POST", "/v1/messages", params()),
-    "count_tokens": ("POST", "/v1/messages/count_tokens", params(max_tokens=None)),
-    "create": ("POST", "/v1/messages/batches", {"requests": requests(1)}),
-    "list": ("GET", "/v1/messages/batches", None),
-    "retrieve": ("GET", "/v1/messages/batches/{id}", None),
-    "results": ("GET", "/v1/messages/batches/{id}/results", None),
-    "models": ("GET", "/v1/models", None),
-    "model": ("GET", "/v1/models/claude-sonnet-5", None),
-    "cancel": ("POST", "/v1/messages/batches/{id}/cancel", None),
-    "delete": ("DELETE", "/v1/messages/batches/{id}", None),
-}
-
-
-def call(http: httpx2.Client, route: str, batch_id: str) -> httpx2.Response:
-    method, path, body = CALLS[route]
-    return http.request(method, path.replace("{id}", batch_id), json=body)
-
-
-class RecordingClock(ManualClock):
-    """Notes how long somebody wanted to sleep."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slept: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await super().sleep(seconds)
+from tests.emulator.calls import RecordingClock, call
 
 
 def test_a_status_fault_refuses_the_call_and_nothing_happens(claude: Anthropic, world: World) -> None:
@@ -50,33 +19,6 @@ def test_a_status_fault_refuses_the_call_and_nothing_happens(claude: Anthropic, 
     assert raised.value.type == "overloaded_error"
     assert raised.value.response.headers["retry-after"] == "7"
     assert claude.messages.batches.list().data == []
-
-
-@pytest.mark.parametrize(
-    ("fields", "error_type", "retry_after"),
-    [
-        pytest.param({"status": 400}, "invalid_request_error", None, id="spend-limit-as-a-bad-request"),
-        pytest.param({"status": 402}, "billing_error", None, id="billing"),
-        pytest.param({"status": 429, "retry_after": "5"}, "rate_limit_error", "5", id="rate-limit"),
-        pytest.param({"status": 500}, "api_error", None, id="server-error"),
-        pytest.param({"status": 504}, "timeout_error", None, id="gateway-timeout"),
-        pytest.param({"status": 500, "error_type": "odd_error"}, "odd_error", None, id="own-type"),
-    ],
-)
-def test_each_status_has_its_type(
-    http: httpx2.Client, world: World, fields: dict, error_type: str, retry_after: str | None
-) -> None:
-    world.faults.queue(Fault(route="messages", fault="status", **fields))
-    answer = http.post("/v1/messages", json=params())
-    assert (answer.status_code, answer.json()["error"]["type"]) == (fields["status"], error_type)
-    assert answer.headers.get("retry-after") == retry_after
-
-
-def test_a_spend_limit_is_told_by_its_error_code(claude: Anthropic, world: World) -> None:
-    world.faults.queue(Fault(route="messages", fault="status", status=429, error_code="enforced_spend_limit_reached"))
-    with pytest.raises(anthropic.RateLimitError) as raised:
-        claude.messages.create(**params())
-    assert raised.value.error_code == "enforced_spend_limit_reached"
 
 
 @pytest.mark.parametrize(
@@ -111,87 +53,6 @@ def test_results_cut_after_whole_rows_look_complete(claude: Anthropic, world: Wo
     world.faults.queue(Fault(route="results", fault="cut", rows=3))
     assert len(list(claude.messages.batches.results(batch.id))) == 3
     assert len(list(claude.messages.batches.results(batch.id))) == 10
-
-
-@pytest.mark.parametrize("retry_after", [None, "0", "900"])
-@pytest.mark.parametrize("route", CALLS)
-def test_every_route_can_be_refused_for_a_while_with_and_without_retry_after(
-    http: httpx2.Client, world: World, route: str, retry_after: str | None
-) -> None:
-    batch = world.create_batch({"requests": requests(1)})
-    world.clock.advance(1800)
-    world.faults.queue(Fault(route=route, fault="status", status=503, retry_after=retry_after, count=2))
-    answers = [call(http, route, batch.id) for _ in range(3)]
-    assert [answer.status_code == 503 for answer in answers] == [True, True, False]
-    assert [answer.headers.get("retry-after") for answer in answers[:2]] == [retry_after] * 2
-
-
-def test_a_key_can_be_refused_on_every_route(http: httpx2.Client, world: World) -> None:
-    batch = world.create_batch({"requests": requests(1)})
-    world.faults.queue(Fault(route="all", fault="authentication", count=None))
-    assert {call(http, route, batch.id).status_code for route in CALLS} == {401}
-
-
-# Refusals by name
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "error_type", "error_code", "retry_after"),
-    [
-        ("invalid_request", 400, "invalid_request_error", None, None),
-        ("spend_limit", 400, "invalid_request_error", None, None),
-        ("workspace_spend_limit", 400, "invalid_request_error", None, None),
-        ("organization_on_hold", 400, "invalid_request_error", "organization_on_hold", None),
-        ("authentication", 401, "authentication_error", None, None),
-        ("billing", 402, "billing_error", None, None),
-        ("permission", 403, "permission_error", None, None),
-        ("not_found", 404, "not_found_error", None, None),
-        ("conflict", 409, "conflict_error", None, None),
-        ("request_too_large", 413, "request_too_large", None, None),
-        ("rate_limit", 429, "rate_limit_error", None, "30"),
-        ("ramp_limit_exceeded", 429, "rate_limit_error", "ramp_limit_exceeded", "60"),
-        ("enforced_spend_limit_reached", 429, "rate_limit_error", "enforced_spend_limit_reached", None),
-        ("contract_spend_limit_reached", 429, "rate_limit_error", "contract_spend_limit_reached", None),
-        ("api_error", 500, "api_error", None, None),
-        ("timeout", 504, "timeout_error", None, None),
-        ("overloaded", 529, "overloaded_error", None, None),
-    ],
-)
-def test_each_named_refusal_is_told_apart_by_the_official_client(
-    claude: Anthropic, world: World, name: str, status: int, error_type: str, error_code: str | None, retry_after: str
-) -> None:
-    world.faults.queue(Fault(route="create", fault=name))
-    with pytest.raises(anthropic.APIStatusError) as raised:
-        claude.messages.batches.create(requests=requests(1))
-    assert (raised.value.status_code, raised.value.type, raised.value.error_code) == (status, error_type, error_code)
-    assert raised.value.response.headers.get("retry-after") == retry_after
-    assert world.account.batches == 0
-
-
-def test_every_named_refusal_is_in_that_table() -> None:
-    table = test_each_named_refusal_is_told_apart_by_the_official_client.pytestmark[0].args[1]
-    assert [row[0] for row in table] == list(REFUSALS)
-
-
-def test_a_named_refusal_takes_another_retry_after(http: httpx2.Client, world: World) -> None:
-    world.faults.queue(Fault(route="list", fault="rate_limit", retry_after=5))
-    assert http.get("/v1/messages/batches").headers["retry-after"] == "5"
-
-
-@pytest.mark.parametrize(("name", "status"), [("spend_limit", 400), ("enforced_spend_limit_reached", 429)])
-def test_a_spend_limit_holds_for_both_lanes_and_nothing_else_until_it_is_lifted(
-    http: httpx2.Client, world: World, name: str, status: int
-) -> None:
-    batch = world.create_batch({"requests": requests(1)})
-    limit = {"route": "paid", "fault": name, "count": None}
-    assert http.post("/_emulator/faults", json=limit).json() == [limit]
-    free = ("count_tokens", "list", "retrieve", "results", "models", "model")
-    for _ in range(20):
-        world.clock.advance(86_400)
-        assert [call(http, route, batch.id).status_code for route in ("messages", "create")] == [status] * 2
-        assert {call(http, route, batch.id).status_code for route in free} == {200}
-    assert http.delete("/_emulator/faults").json() == []
-    assert [call(http, route, batch.id).status_code for route in ("messages", "create")] == [200, 200]
 
 
 # How long a fault lasts, and how often it strikes
@@ -269,88 +130,6 @@ def test_every_repeat_of_a_create_makes_another_batch_whatever_its_idempotency_k
             continue
     world.clock.advance(1800)
     assert (world.account.requests_executed, world.account.distinct_requests) == (4, 2)
-
-
-# Rows and stop reasons
-
-
-@pytest.mark.parametrize(
-    ("outcome", "row_type", "error_type"),
-    [
-        ("expired", "expired", None),
-        ("canceled", "canceled", None),
-        ("errored", "errored", "api_error"),
-        ("overloaded", "errored", "overloaded_error"),
-        ("invalid_request", "errored", "invalid_request_error"),
-        ("not_found", "errored", "not_found_error"),
-        ("unknown", "deferred", None),
-    ],
-)
-def test_the_next_rows_meet_the_fate_that_was_queued_and_are_free(
-    claude: Anthropic, world: World, outcome: str, row_type: str, error_type: str | None
-) -> None:
-    world.faults.queue(Fault(route="batch_rows", outcome=outcome, count=2))
-    batch = claude.messages.batches.create(requests=requests(5))
-    world.clock.advance(1800)
-    results = [row.result for row in claude.messages.batches.results(batch.id)]
-    hit = [result for result in results if result.type == row_type]
-    assert len(hit) == 2
-    assert world.account.requests_executed == 3
-    if error_type:
-        assert {result.error.error.type for result in hit} == {error_type}
-
-
-def test_rows_of_any_fate_are_drawn_from_all_that_is_not_billed(claude: Anthropic, world: World) -> None:
-    world.faults.queue(Fault(route="batch_rows", outcome="any", count=None))
-    batch = claude.messages.batches.create(requests=requests(100))
-    world.clock.advance(1800)
-    results = [row.result for row in claude.messages.batches.results(batch.id)]
-    assert {result.type for result in results} == {"expired", "canceled", "errored"}
-    errors = {result.error.error.type for result in results if result.type == "errored"}
-    assert errors == {"api_error", "overloaded_error", "invalid_request_error"}
-    assert world.account.requests_executed == 0
-
-
-def test_a_type_of_row_that_nobody_knows_adds_up_and_looks_like_a_success_to_the_client(
-    claude: Anthropic, world: World
-) -> None:
-    world.faults.queue(Fault(route="batch_rows", outcome="unknown"))
-    batch = claude.messages.batches.create(requests=requests(1))
-    world.clock.advance(1800)
-    (row,) = claude.messages.batches.results(batch.id)
-    assert row.result.type == "deferred"
-    assert isinstance(row.result, anthropic.types.messages.MessageBatchSucceededResult)
-    assert claude.messages.batches.retrieve(batch.id).request_counts.errored == 1
-
-
-@pytest.mark.parametrize(
-    ("reason", "output_tokens", "blocks"),
-    [
-        pytest.param("max_tokens", 100, 1, id="cut-at-its-full-length"),
-        pytest.param("refusal", 0, 0, id="refused-before-its-first-word"),
-        pytest.param("pause_turn", None, 1, id="paused"),
-        pytest.param("model_context_window_exceeded", None, 1, id="out-of-room"),
-    ],
-)
-@pytest.mark.parametrize("lane", ["messages", "batch_rows"])
-def test_an_answer_can_stop_for_every_reason_and_is_billed_for_what_it_shows(
-    claude: Anthropic, world: World, lane: str, reason: str, output_tokens: int | None, blocks: int
-) -> None:
-    usual = claude.messages.create(**params()).usage.output_tokens
-    world.reset()
-    world.faults.queue(Fault(route=lane, outcome=reason))
-    if lane == "messages":
-        message = claude.messages.create(**params())
-    else:
-        batch = claude.messages.batches.create(requests=[{"custom_id": "a", "params": params()}])
-        world.clock.advance(1800)
-        (row,) = claude.messages.batches.results(batch.id)
-        message = row.result.message
-    assert (message.stop_reason, len(message.content)) == (reason, blocks)
-    assert message.usage.output_tokens == (usual if output_tokens is None else output_tokens)
-    assert (message.stop_details is not None) == (reason == "refusal")
-    assert world.account.report()["tokens"]["output_tokens"] == message.usage.output_tokens
-    assert world.account.requests_executed == 1
 
 
 def test_faults_are_used_up_in_the_order_in_which_they_came(http: httpx2.Client, world: World) -> None:

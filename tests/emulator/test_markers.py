@@ -10,11 +10,11 @@ from anthropic import Anthropic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulator.clock import ManualClock
 from local.emulator.errors import ApiError
 from local.emulator.markers import NAMES, find_marker
 from local.emulator.world import World
 from tests.emulator.builders import params, request, requests
+from tests.emulator.calls import RecordingClock
 
 Results = dict[str, Any]
 
@@ -80,14 +80,7 @@ def test_a_call_hangs_as_its_marker_says(claude: Anthropic, world: World, marker
 
 
 def test_a_call_is_slow_as_its_marker_says(claude: Anthropic, world: World) -> None:
-    class RecordingClock(ManualClock):
-        slept: list[float]
-
-        async def sleep(self, seconds: float) -> None:
-            self.slept.append(seconds)
-
-    world.clock = clock = RecordingClock()
-    clock.slept = []
+    clock = world.clock = RecordingClock()
     claude.messages.create(**params("[[emulator: delay seconds=90]]"))
     assert clock.slept[0] == 90
 

@@ -162,8 +162,9 @@ def test_an_unknown_model_is_not_found(claude: Anthropic) -> None:
         pytest.param(b'{"max_tokens": ' + b"9" * 5000 + b"}", id="giant-integer"),
     ],
 )
-def test_what_is_not_strict_json_is_refused(http: httpx2.Client, body: bytes) -> None:
-    answer = http.post("/v1/messages", content=body)
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens", "/v1/messages/batches"])
+def test_what_is_not_strict_json_is_refused(http: httpx2.Client, path: str, body: bytes) -> None:
+    answer = http.post(path, content=body)
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "The request body is not valid JSON")
 
 
