@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx2
 import pytest
@@ -20,53 +21,62 @@ from tests.emulator.builders import params, requests
 HEADERS = {"authorization": "Bearer CANARY", "anthropic-version": "2026-10-21"}
 
 
+class Running(NamedTuple):
+    """The process, what it said at its start, and a client of it."""
+
+    process: subprocess.Popen[str]
+    said: list[str]
+    http: httpx2.Client
+
+    def interrupt(self) -> tuple[int, str, str]:
+        """How it ended, and what it said after its start."""
+        self.process.send_signal(signal.SIGINT)
+        output, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, output, errors
+
+
 @contextmanager
-def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
+def running(*options: str) -> Iterator[Running]:
     command = [sys.executable, "-m", "local.emulator", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout
-        url = process.stdout.readline().strip()
-        with httpx2.Client(base_url=url, headers=HEADERS, timeout=10) as client:
+        said = [process.stdout.readline().strip() for _ in range(3)]
+        with httpx2.Client(base_url=said[0], headers=HEADERS, timeout=60) as client:
             try:
-                yield process, client
+                yield Running(process, said, client)
             finally:
                 process.kill()
 
 
-def interrupted(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=10)
-    return process.returncode, output, errors
-
-
 def test_it_prints_its_url_and_how_to_point_a_client_at_it_and_ends_quietly_on_interrupt() -> None:
-    with running("--speed", "600", "--seed", "1") as (process, http):
-        assert http.post("/v1/messages", json=params("CANARY")).status_code == 200
-        code, output, errors = interrupted(process)
-    assert (code, errors) == (0, "")
-    assert f"ANTHROPIC_BASE_URL={str(http.base_url).rstrip('/')}" in output
-    assert "a batch takes 0.5 s to 4 s" in output
-    assert "CANARY" not in output
+    with running("--speed", "600", "--seed", "1") as emulator:
+        assert emulator.http.post("/v1/messages", json=params("CANARY")).status_code == 200
+        assert emulator.interrupt() == (0, "", "")
+    url, pointer, pace = emulator.said
+    assert f"ANTHROPIC_BASE_URL={url} " in pointer
+    assert "a batch takes 0.5 s to 4 s" in pace
+    assert "CANARY" not in pointer + pace
 
 
 def test_an_interrupt_ends_it_quietly_while_clients_wait_for_slow_answers() -> None:
-    with running("--speed", "6000") as (process, http):
+    with running("--speed", "6000") as emulator:
+        http = emulator.http
         body = json.dumps(params("[[emulator: hang-after-accept]]")).encode()
         head = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: k\r\nanthropic-version: 2023-06-01\r\n"
         connection = socket.create_connection((http.base_url.host, http.base_url.port or 0))
         connection.sendall(head + b"content-length: %d\r\n\r\n%b" % (len(body), body))
         while http.get("/_emulator/account").json()["requests_executed"] == 0:
             continue
-        code, _, errors = interrupted(process)
+        assert emulator.interrupt() == (0, "", "")
         connection.close()
-    assert (code, errors) == (0, "")
 
 
 def test_its_options_hold_after_a_reset_too(tmp_path: Path) -> None:
     faults = tmp_path / "faults.json"
     faults.write_text('[{"route": "cancel", "fault": "overloaded", "count": null}]', encoding="utf-8")
     options = ["--seed", "1", "--batch-minutes", "1", "1", "--list-lag", "3600", "--row-faults", "1"]
-    with running(*options, "--messages-per-minute", "1", "--faults", str(faults)) as (_, http):
+    with running(*options, "--messages-per-minute", "1", "--faults", str(faults)) as emulator:
+        http = emulator.http
         for _ in range(2):
             http.post("/_emulator/reset").raise_for_status()
             batch_id = http.post("/v1/messages/batches", json={"requests": requests(20)}).json()["id"]
