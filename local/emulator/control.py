@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.emulator.errors import ApiError, invalid
-from local.emulator.faults import Duration, Fault
+from local.emulator.faults import ROUTES, Duration, Fault
 from local.emulator.params import sentence
 from local.emulator.wire import read_json, timestamp
 from local.emulator.world import World
@@ -61,7 +61,10 @@ class _Control:
 
     async def clear_faults(self, request: Request) -> Response:
         """Lift all faults, or those of the query's `route`."""
-        self._world.faults.clear(request.query_params.get("route"))
+        route = request.query_params.get("route")
+        if route is not None and route not in ROUTES:
+            raise invalid(f"route: Input should be one of {', '.join(ROUTES)}")
+        self._world.faults.clear(route)
         return await self.waiting_faults(request)
 
     async def clock(self, request: Request) -> Response:  # noqa: ARG002 - a route's shape

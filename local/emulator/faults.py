@@ -1,6 +1,6 @@
 """Misbehaviour on demand, as data. A fault waits for the next call of its route, and is used up by it."""
 
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -45,6 +45,7 @@ Kind = Literal[
     "hidden_once_ended",
 ]
 
+ROUTES: tuple[Route, ...] = get_args(Route)
 # Where a fault of `paid` strikes: spend limits are shared by both lanes.
 PAID: frozenset[str] = frozenset({"messages", "create"})
 
@@ -102,7 +103,7 @@ class Fault(BaseModel):
     fault: Kind | None = None
     outcome: OutcomeName | None = None
     count: int | None = Field(default=1, ge=1)  # how often it strikes; None: until it is cleared
-    for_seconds: Duration | None = None  # over so long after it was queued, whatever the count
+    for_seconds: Annotated[Duration, Field(gt=0)] | None = None  # over so long after it was queued, whatever the count
     chance: float = Field(default=1, gt=0, le=1)  # with which it strikes a call or row that it fits
     status: int | None = Field(default=None, ge=400, le=599)
     error_type: str | None = None

@@ -9,7 +9,7 @@ from local.emulator.faults import TRAITS, Fault, Kind
 from local.emulator.outcomes import OUTCOMES, UNBILLED, Outcome
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     fault: Fault
     left: int | None  # how often it still strikes; None: without end
@@ -30,7 +30,9 @@ class Faults:
 
     def clear(self, route: str | None = None) -> None:
         """Lift all faults, or those of one route."""
-        self._waiting = [waiting for waiting in self._waiting if route not in (None, waiting.fault.route)]
+        for waiting in list(self._waiting):
+            if route in (None, waiting.fault.route):
+                self._waiting.remove(waiting)
 
     def take(self, route: str) -> Fault | None:
         """What disturbs this call of the route: the oldest fault that fits, one use of which is now spent."""
@@ -71,9 +73,10 @@ class Faults:
     def _spend(self, waiting: _Waiting) -> None:
         if waiting.left is not None:
             waiting.left -= 1
-            self._waiting = [other for other in self._waiting if other.left != 0]
+            if waiting.left == 0:
+                self._waiting.remove(waiting)
 
     def _forget_what_is_over(self) -> None:
-        if any(waiting.until for waiting in self._waiting):
-            now = self._now()
-            self._waiting = [waiting for waiting in self._waiting if waiting.until is None or now < waiting.until]
+        for waiting in list(self._waiting):
+            if waiting.until is not None and waiting.until <= self._now():
+                self._waiting.remove(waiting)

@@ -65,6 +65,12 @@ def test_faults_of_one_route_are_lifted_alone(http: httpx2.Client, world: World)
     assert left == [{"route": "messages", "fault": "overloaded", "count": None}]
 
 
+def test_faults_of_a_route_that_is_none_are_not_lifted(http: httpx2.Client, world: World) -> None:
+    world.faults.queue(Fault(route="create", fault="drop"))
+    assert http.delete("/_emulator/faults", params={"route": "nowhere"}).status_code == 400
+    assert len(world.faults.waiting) == 1
+
+
 def test_an_outage_of_ten_minutes_ends_by_itself(http: httpx2.Client, world: World) -> None:
     world.faults.queue(Fault(route="messages", fault="overloaded", count=None, for_seconds=600))
     world.clock.advance(599)
@@ -170,6 +176,7 @@ def test_faults_are_queued_over_http_too_one_or_several(http: httpx2.Client) -> 
         pytest.param({"route": "batch_rows", "outcome": "expired", "status": 500}, id="expired-with-a-status"),
         pytest.param({"route": "create", "fault": "drop", "outcome": "expired"}, id="both"),
         pytest.param({"route": "all", "fault": "drop", "chance": 0}, id="no-chance"),
+        pytest.param({"route": "all", "fault": "drop", "for_seconds": 0}, id="over-at-once"),
         pytest.param({"route": "messages", "fault": "delay", "seconds": 1e300}, id="beyond-the-calendar"),
         pytest.param({"route": "all", "fault": "spend_limit", "status": 429}, id="a-refusal-has-its-status"),
         pytest.param({"route": "all", "fault": "rate_limit", "retry_after": "1\r\nx: y"}, id="two-headers-in-one"),
