@@ -172,6 +172,19 @@ def test_a_marker_elsewhere_than_in_the_last_user_message_is_plain_text(claude: 
     assert claude.messages.create(**params(**changes)).stop_reason == "end_turn"
 
 
+@pytest.mark.parametrize(
+    ("said", "prefilled", "status"),
+    [("[[emulator: 529]]", "Sure,", 529), ("Hello", "[[emulator: 529]]", 200)],
+    ids=["of-the-user", "of-the-assistant"],
+)
+def test_a_prefilled_answer_leaves_the_users_marker_the_last(
+    http: httpx2.Client, said: str, prefilled: str, status: int
+) -> None:
+    turns = [{"role": "user", "content": said}, {"role": "assistant", "content": prefilled}]
+    body = params(model="claude-haiku-4-5", messages=turns)
+    assert http.post("/v1/messages", json=body).status_code == status
+
+
 def test_a_marker_is_found_among_the_blocks_of_a_message(claude: Anthropic) -> None:
     blocks = [{"type": "text", "text": "Hello"}, {"type": "text", "text": "[[emulator:\n529 ]]"}]
     with pytest.raises(anthropic.OverloadedError):
