@@ -148,6 +148,14 @@ def test_a_rows_line_is_wrong_in_its_first_download(http: httpx2.Client, world: 
     assert len(second) == 4
 
 
+def test_each_batchs_own_downloads_are_counted(http: httpx2.Client, world: World) -> None:
+    for _ in range(2):
+        batch = world.create_batch({"requests": [marked("missing times=1")]})
+        world.clock.advance(1800)
+        path = f"/v1/messages/batches/{batch.id}/results"
+        assert [len(http.get(path).content.splitlines()) for _ in range(2)] == [0, 1]
+
+
 # Where it is looked for, and what is no marker
 
 
@@ -210,6 +218,7 @@ def test_a_marker_is_found_among_the_blocks_of_a_message(claude: Anthropic) -> N
         "[[emulator: slow]]",
         "[[emulator: 529",
         "[[emulator: 529]] [[emulator: 529]]",
+        "[[emulator: 529]] [[emulator: 529",
     ],
 )
 def test_a_marker_that_is_not_understood_is_refused_with_the_names_of_all_and_without_the_prompt(
