@@ -1,6 +1,7 @@
 """The HTTP side of the emulator: the API's routes over a `World`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,10 +14,22 @@ from local.emulator.billing import load_prices
 from local.emulator.catalogue import MODELS, model_json
 from local.emulator.control import control_routes
 from local.emulator.errors import ApiError
+from local.emulator.limits import Allowance
+from local.emulator.markers import Marker
 from local.emulator.misbehaviour import misbehave
+from local.emulator.outcomes import Outcome
+from local.emulator.pages import page_of
 from local.emulator.params import find_model
 from local.emulator.plan import message_json
-from local.emulator.wire import batch_json, check_headers, list_json, names_beta, page_json, page_limit, read_json
+from local.emulator.wire import (
+    batch_json,
+    check_headers,
+    cursor_of,
+    list_json,
+    names_beta,
+    rate_limit_headers,
+    read_json,
+)
 from local.emulator.world import World
 
 CHUNK_BYTES = 65_536
@@ -53,7 +66,15 @@ class _Api:
 
     async def messages(self, request: Request) -> Response:
         params = await read_json(request, self._world.limits.request_bytes)
-        answer = self._world.begin_message(params, beta=names_beta(request))
+        marker = self._world.take_marker(params) or Marker()
+
+        async def answer(request: Request) -> Response:
+            return await self._answer(params, marker.outcome, request)
+
+        return await misbehave(marker.call, answer, request, self._world.clock)
+
+    async def _answer(self, params: object, outcome: Outcome | None, request: Request) -> Response:
+        answer = self._world.begin_message(params, beta=names_beta(request), outcome=outcome)
         await self._world.clock.sleep(answer.seconds)
         self._world.finish_message(answer)
         return JSONResponse(message_json(answer.id, answer.plan, answer.usage))
@@ -72,9 +93,10 @@ class _Api:
         return JSONResponse(batch_json(batch, self._world.clock.now(), str(request.base_url)))
 
     async def list(self, request: Request) -> Response:
-        query = request.query_params
-        page = self._world.list_batches(page_limit(request), query.get("after_id"), query.get("before_id"))
-        return JSONResponse(page_json(page, self._world.clock.now(), str(request.base_url)))
+        listing = self._world.list_batches(cursor_of(request))
+        now, base_url = self._world.clock.now(), str(request.base_url)
+        shown = [batch_json(batch, now, base_url) for batch in listing.batches]
+        return JSONResponse(list_json(shown, has_more=listing.has_more))
 
     async def results(self, request: Request) -> Response:
         lines = self._world.batch_results(request.path_params["batch_id"])
@@ -89,8 +111,9 @@ class _Api:
         self._world.delete_batch(batch_id)
         return JSONResponse({"id": batch_id, "type": "message_batch_deleted"})
 
-    async def models(self, request: Request) -> Response:  # noqa: ARG002 - a route's shape
-        return JSONResponse(list_json([model_json(model) for model in MODELS], has_more=False))
+    async def models(self, request: Request) -> Response:
+        page = page_of(MODELS, cursor_of(request), lambda model: model.id)
+        return JSONResponse(list_json([model_json(model) for model in page.items], has_more=page.has_more))
 
     async def model(self, request: Request) -> Response:
         return JSONResponse(model_json(find_model(request.path_params["model_id"])))
@@ -99,14 +122,17 @@ class _Api:
 def _endpoint(world: World, route: str, handler: Handler) -> Handler:
     async def respond(request: Request) -> Response:
         request_id = world.new_request_id()
+        refused: ApiError | None = None
         try:
             check_headers(request)
-            response = await misbehave(world.faults.take(route), handler, request)
+            response = await misbehave(world.faults.take(route), handler, request, world.clock)
         except ApiError as error:
-            response = _error_response(error, request_id)
+            refused, response = error, _error_response(error, request_id)
         except ClientDisconnect:
             # The client went away while it was sending: nothing was taken, and nobody reads this answer.
             response = Response(status_code=400)
+        if route == "messages":
+            response.headers.update(_rate_limit(world, refused))
         response.headers["request-id"] = request_id
         return response
 
@@ -116,6 +142,16 @@ def _endpoint(world: World, route: str, handler: Handler) -> Handler:
 def _error_response(error: ApiError, request_id: str) -> Response:
     headers = {"retry-after": error.retry_after} if error.retry_after is not None else {}
     return JSONResponse(error.body(request_id), error.status, headers)
+
+
+def _rate_limit(world: World, refused: ApiError | None) -> dict[str, str]:
+    """What the answer to a message says of the rate limit: nothing is left where it was refused for that."""
+    allowance = world.message_allowance()
+    if refused and refused.is_rate_limit:
+        wait = refused.retry_after or ""
+        reset = world.clock.now() + timedelta(seconds=int(wait) if wait.isdecimal() else 60)
+        allowance = Allowance(allowance.limit if allowance else None, 0, reset)
+    return rate_limit_headers(allowance) if allowance else {}
 
 
 def _http_error(world: World) -> Callable[[Request, Any], Response]:

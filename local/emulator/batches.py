@@ -1,12 +1,17 @@
 """A Message Batch: what it was asked, how far it gets, and what each of its rows becomes."""
 
+import json
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
+from local.emulator.downloads import LineFault, spoiled_line
 from local.emulator.ids import base58
+from local.emulator.markers import Marker
+from local.emulator.outcomes import RowType
 from local.emulator.plan import Plan, Usage, message_json
 
 LIFETIME = timedelta(hours=24)
@@ -14,7 +19,8 @@ RESULTS_KEPT = timedelta(days=29)
 # How long a cancelled batch takes to wind down.
 CANCEL_TAKES = timedelta(seconds=30)
 
-RowType = Literal["succeeded", "errored", "canceled", "expired"]
+# The position of a row whose turn never comes.
+NEVER = math.inf
 
 
 @dataclass(slots=True)
@@ -25,8 +31,17 @@ class Row:
     plan: Plan | None
     error: dict[str, Any] | None  # the error document
     position: float  # when its turn comes, from 0 (at once) to 1 (at the batch's planned end)
+    marker: Marker | None = None
     type: RowType | None = None
     usage: Usage | None = None
+    downloads: int = 0
+
+    def line_fault(self) -> LineFault | None:
+        """What its marker does to its line in this download."""
+        self.downloads += 1
+        if self.marker is None or (self.marker.times and self.downloads > self.marker.times):
+            return None
+        return self.marker.line
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +52,9 @@ class Batch:
     created_at: datetime
     planned_end: datetime
     rows: list[Row]
+    listed_from: datetime  # before that it is in no listing
+    found_from: datetime  # before that it is not found under its id
+    hidden_once_ended: timedelta = timedelta(0)  # for so long after its end it is not found either
     cancel_initiated_at: datetime | None = None
     ended_at: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
@@ -68,16 +86,22 @@ class Batch:
     def reach(self) -> float:
         """How far it got before it was stopped: rows at a later position were never begun."""
         stopped = min(self.expires_at, self.cancel_initiated_at or self.expires_at)
-        return (stopped - self.created_at) / (self.planned_end - self.created_at)
+        return (stopped - self.created_at) / max(self.planned_end - self.created_at, timedelta.resolution)
+
+    def is_found(self, now: datetime) -> bool:
+        return now >= self.found_from and not (self.ended_at and now < self.ended_at + self.hidden_once_ended)
 
     @property
     def type_of_unreached(self) -> RowType:
         return "canceled" if self.cancel_initiated_at else "expired"
 
 
-def row_json(batch: Batch, row: Row) -> dict[str, Any]:
-    """One line of the results. The message's id is the same in every download."""
-    return {"custom_id": row.custom_id, "result": _result_json(batch, row)}
+def row_line(batch: Batch, row: Row) -> bytes:
+    """One line of a download of the results. The message's id is the same in every download."""
+    document = {"custom_id": row.custom_id, "result": _result_json(batch, row)}
+    line = json.dumps(document, separators=(",", ":")).encode() + b"\n"
+    fault = row.line_fault()
+    return spoiled_line(line, fault) if fault else line
 
 
 def _result_json(batch: Batch, row: Row) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """The emulator's own routes, for those who test against it: its account, its faults, its clock, a fresh start."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.emulator.errors import ApiError, invalid
-from local.emulator.faults import Fault
+from local.emulator.faults import ROUTES, Duration, Fault
 from local.emulator.params import sentence
 from local.emulator.wire import read_json, timestamp
 from local.emulator.world import World
@@ -23,7 +24,7 @@ class Advance(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    advance_seconds: float = Field(ge=0)
+    advance_seconds: Duration
 
 
 def control_routes(world: World) -> list[Route]:
@@ -32,6 +33,7 @@ def control_routes(world: World) -> list[Route]:
         ("GET", "/_emulator/account", control.account),
         ("GET", "/_emulator/faults", control.waiting_faults),
         ("POST", "/_emulator/faults", control.add_faults),
+        ("DELETE", "/_emulator/faults", control.clear_faults),
         ("GET", "/_emulator/clock", control.clock),
         ("POST", "/_emulator/clock", control.advance),
         ("POST", "/_emulator/reset", control.reset),
@@ -47,7 +49,7 @@ class _Control:
         return JSONResponse(self._world.account.report())
 
     async def waiting_faults(self, request: Request) -> Response:  # noqa: ARG002 - a route's shape
-        return JSONResponse([fault.model_dump(exclude_none=True) for fault in self._world.faults.waiting])
+        return JSONResponse([_shown(fault) for fault in self._world.faults.waiting])
 
     async def add_faults(self, request: Request) -> Response:
         """One fault or a list of them; all or none are queued."""
@@ -55,6 +57,14 @@ class _Control:
         faults = [Fault.model_validate(fault) for fault in (body if isinstance(body, list) else [body])]
         for fault in faults:
             self._world.faults.queue(fault)
+        return await self.waiting_faults(request)
+
+    async def clear_faults(self, request: Request) -> Response:
+        """Lift all faults, or those of the query's `route`."""
+        route = request.query_params.get("route")
+        if route is not None and route not in ROUTES:
+            raise invalid(f"route: Input should be one of {', '.join(ROUTES)}")
+        self._world.faults.clear(route)
         return await self.waiting_faults(request)
 
     async def clock(self, request: Request) -> Response:  # noqa: ARG002 - a route's shape
@@ -70,6 +80,11 @@ class _Control:
     async def reset(self, request: Request) -> Response:  # noqa: ARG002 - a route's shape
         self._world.reset()
         return JSONResponse({})
+
+
+def _shown(fault: Fault) -> dict[str, Any]:
+    """What was said of it, and what is left of its count: null until it is cleared."""
+    return fault.model_dump(exclude_defaults=True) | {"count": fault.count}
 
 
 def _with_errors(handler: Handler) -> Handler:

@@ -39,6 +39,11 @@ class ApiError(Exception):
         self.error_code = error_code
         self.retry_after = retry_after
 
+    @property
+    def is_rate_limit(self) -> bool:
+        """Whether it is the plain limit by the minute, and none of the codes that come as a 429 too."""
+        return self.error_type == "rate_limit_error" and self.error_code is None
+
     def body(self, request_id: str | None) -> dict[str, Any]:
         """The error document; a batch's row holds the same one, with no request id."""
         error: dict[str, Any] = {"type": self.error_type, "message": self.message}

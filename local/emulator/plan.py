@@ -1,12 +1,13 @@
 """What the emulator will answer to a request, settled from its content alone: the same request, the same answer."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 from local.emulator.catalogue import Model
 from local.emulator.errors import invalid, too_large
+from local.emulator.outcomes import StopReason
 from local.emulator.params import message_params
 from local.emulator.prompt import Breakpoint, measure
 from local.emulator.prose import answer_text
@@ -25,10 +26,19 @@ class Plan:
     prompt_tokens: int
     breakpoints: tuple[Breakpoint, ...]
     output_tokens: int
+    max_tokens: int
+    stop_reason: str
 
     @property
     def text(self) -> str:
         return answer_text(_number(self.digest), self.output_tokens)
+
+    def stopped(self, reason: StopReason | None) -> "Plan":
+        """The same answer, stopped for this reason: at its full length, before its first word, or underway."""
+        if reason is None:
+            return self
+        tokens = {"max_tokens": self.max_tokens, "refusal": 0}.get(reason, self.output_tokens)
+        return replace(self, stop_reason=reason, output_tokens=tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +63,7 @@ def plan_message(
 ) -> Plan:
     """Check the parameters and settle the answer. Raises `ApiError` as the Messages API would."""
     checked, model = message_params(params, batch=batch, beta=beta)
-    canonical = _canonical(params).encode()
+    canonical = canonical_json(params)
     if len(canonical) > most_bytes:
         raise too_large(f"Request exceeds the maximum size of {most_bytes} bytes")
     shape = measure(checked)
@@ -61,19 +71,35 @@ def plan_message(
         raise invalid(f"prompt is too long: {shape.tokens} tokens > {model.max_input_tokens} maximum")
     digest = sha256(canonical).digest()
     geo = (checked.inference_geo or "global") if model.takes_geo else "not_available"
-    return Plan(digest, model, geo, shape.tokens, shape.breakpoints, _output_tokens(digest, checked.max_tokens))
+    return Plan(
+        digest=digest,
+        model=model,
+        geo=geo,
+        prompt_tokens=shape.tokens,
+        breakpoints=shape.breakpoints,
+        output_tokens=_output_tokens(digest, checked.max_tokens),
+        max_tokens=checked.max_tokens,
+        stop_reason="end_turn" if checked.max_tokens else "max_tokens",
+    )
+
+
+def canonical_json(params: object) -> bytes:
+    """The same bytes for the same parameters, in whatever order they came."""
+    return _canonical(params).encode()
 
 
 def message_json(message_id: str, plan: Plan, usage: Usage) -> dict[str, Any]:
     """The message as the Messages API and a batch's row show it."""
+    details = {"type": "refusal", "category": None, "explanation": None}
     return {
         "model": plan.model.id,
         "id": message_id,
         "type": "message",
         "role": "assistant",
         "content": [{"type": "text", "text": plan.text}] if usage.output_tokens else [],
-        "stop_reason": "end_turn" if usage.output_tokens else "max_tokens",
+        "stop_reason": plan.stop_reason,
         "stop_sequence": None,
+        **({"stop_details": details} if plan.stop_reason == "refusal" else {}),
         "usage": _usage_json(usage),
     }
 

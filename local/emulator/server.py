@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from local.emulator.app import create_app
-from local.emulator.misbehaviour import DROP
+from local.emulator.misbehaviour import CONNECTION, until_gone
 from local.emulator.world import World
 
 STARTUP_SECONDS = 10
@@ -27,17 +27,21 @@ class Emulator:
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 that lets the application close its connection without an answer."""
+    """HTTP/1.1 that lets the application do with its connection what no proper answer would."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         application = self.app
 
-        async def with_drop(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"] = {DROP: transport.abort}
-            await application(scope, receive, send)
+        async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {CONNECTION: transport}
+            try:
+                await application(scope, receive, send)
+            except asyncio.CancelledError:
+                transport.abort()
+                await until_gone(receive)
 
-        self.app = with_drop
+        self.app = with_connection
 
 
 class _Server(uvicorn.Server):
@@ -46,6 +50,12 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers that are under way, for emulated hours perhaps, end with the server: their connections close."""
+        for task in self.server_state.tasks:
+            task.cancel()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from local.emulator.batches import Batch
 from local.emulator.errors import ApiError, invalid, too_large
-from local.emulator.world import Page
+from local.emulator.limits import Allowance
+from local.emulator.pages import Cursor
 
 VERSIONS = frozenset({"2023-01-01", "2023-06-01", "2026-10-21"})
 MAX_PAGE = 1_000
@@ -68,10 +69,6 @@ def batch_json(batch: Batch, now: datetime, base_url: str) -> dict[str, Any]:
     }
 
 
-def page_json(page: Page, now: datetime, base_url: str) -> dict[str, Any]:
-    return list_json([batch_json(batch, now, base_url) for batch in page.batches], has_more=page.has_more)
-
-
 def list_json(data: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
     return {
         "data": data,
@@ -81,12 +78,23 @@ def list_json(data: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
     }
 
 
-def page_limit(request: Request) -> int:
-    """The query's `limit`. Raises `ApiError` where it is no number from 1 to 1,000."""
-    text = request.query_params.get("limit", "20")
+def cursor_of(request: Request) -> Cursor:
+    """Which page the query asks for. Raises `ApiError` where its `limit` is no number from 1 to 1,000."""
+    query = request.query_params
+    text = query.get("limit", "20")
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:5]) <= MAX_PAGE:
         raise invalid(f"limit: Input should be a number from 1 to {MAX_PAGE}")
-    return int(text)
+    return Cursor(int(text), query.get("after_id"), query.get("before_id"))
+
+
+def rate_limit_headers(allowance: Allowance) -> dict[str, str]:
+    """What the Messages API says of its rate limit with each answer; times to the second."""
+    name = "anthropic-ratelimit-requests"
+    return {
+        **({} if allowance.limit is None else {f"{name}-limit": str(allowance.limit)}),
+        f"{name}-remaining": str(allowance.left),
+        f"{name}-reset": allowance.reset.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
 
 
 def timestamp(moment: datetime | None) -> str | None:

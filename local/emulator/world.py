@@ -1,37 +1,31 @@
 """The emulated service: its batches, its prompt cache, its account, its faults. It knows nothing of HTTP."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from hashlib import sha256
 from random import Random
 from typing import NamedTuple
 
-from local.emulator.batches import Batch, Row, row_json
+from local.emulator.batches import LIFETIME, NEVER, Batch, Row, row_line
 from local.emulator.billing import Account
 from local.emulator.caching import PromptCache
 from local.emulator.clock import Clock
 from local.emulator.errors import ApiError, invalid, not_found
-from local.emulator.faults import ROW_OUTCOMES, Faults
+from local.emulator.execution import Execution
+from local.emulator.faults import Fault, Kind
 from local.emulator.ids import new_id
 from local.emulator.intake import BatchItem, batch_items
+from local.emulator.limits import Allowance, CallsPerMinute, Limits
+from local.emulator.markers import Marker, find_marker
+from local.emulator.outcomes import Outcome
+from local.emulator.pages import FIRST_PAGE, Cursor, page_of
 from local.emulator.params import prompt_params
-from local.emulator.plan import MAX_REQUEST_BYTES, Plan, Usage, plan_message
+from local.emulator.plan import Plan, Usage, canonical_json, plan_message
 from local.emulator.prompt import measure
+from local.emulator.waiting import Faults
 
 TOKENS_PER_SECOND = 600
-MINUTE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The API's limits, smaller in a test that wants to meet one. Rate limits are those of the lowest tier."""
-
-    batch_requests: int = 100_000
-    batch_bytes: int = 256_000_000
-    request_bytes: int = MAX_REQUEST_BYTES
-    waiting_requests: int = 200_000
-    batch_calls_per_minute: int = 1_000
 
 
 class Answer(NamedTuple):
@@ -43,7 +37,7 @@ class Answer(NamedTuple):
     seconds: float
 
 
-class Page(NamedTuple):
+class Listing(NamedTuple):
     """A page of batches, newest first."""
 
     batches: list[Batch]
@@ -59,20 +53,27 @@ class World:
         random: Random | None = None,
         batch_minutes: tuple[float, float] = (5, 40),
         limits: Limits | None = None,
+        standing_faults: Sequence[Fault] = (),
     ) -> None:
+        """`standing_faults` come again with each reset; `batch_minutes` is the least and the most, emulated."""
         self.clock = clock or Clock()
         self.random = random or Random()  # noqa: S311 - it draws waiting times, not secrets
         self.batch_minutes = batch_minutes
         self.limits = limits or Limits()
+        self.standing_faults = standing_faults
         self.reset()
 
     def reset(self) -> None:
-        """Forget every batch, cached prefix, fault and bill. The clock goes on."""
-        self.faults = Faults()
+        """Forget every batch, cached prefix, bill, and fault but the standing ones. The clock goes on."""
+        self.faults = Faults(lambda: self.clock.now(), lambda: self.random)
+        for fault in self.standing_faults:
+            self.faults.queue(fault)
         self._account = Account()
         self._cache = PromptCache()
+        self._execution = Execution(self._cache, self._account, self.faults)
         self._batches: dict[str, Batch] = {}
-        self._batch_calls: list[datetime] = []
+        self._batch_calls, self._message_calls = CallsPerMinute(), CallsPerMinute()
+        self._marked: Counter[bytes] = Counter()
 
     @property
     def account(self) -> Account:
@@ -82,10 +83,18 @@ class World:
 
     # Messages
 
-    def begin_message(self, params: object, *, beta: bool = False) -> Answer:
-        """Check the request and start on it. Raises `ApiError`; nothing is billed before `finish_message`."""
+    def begin_message(self, params: object, *, beta: bool = False, outcome: Outcome | None = None) -> Answer:
+        """Check the request and start on it. Raises `ApiError`; nothing is billed before `finish_message`.
+
+        `outcome` is what a marker in it asks for; only a stop reason means anything here.
+        """
         self._settle()
+        if self.limits.messages_per_minute is not None:
+            refused = "This request would exceed your organization's rate limit of requests per minute."
+            self._message_calls.count(self.clock.now(), self.limits.messages_per_minute, refused)
         plan = plan_message(params, beta=beta, most_bytes=self.limits.request_bytes)
+        outcome = outcome or self.faults.take_outcome("messages")
+        plan = plan.stopped(outcome.stop_reason if outcome else None)
         usage = self._cache.usage(plan, "standard", self.clock.now())
         seconds = min(8.0, 1 + usage.output_tokens / TOKENS_PER_SECOND)
         return Answer(new_id("msg", self.random), plan, usage, seconds)
@@ -99,6 +108,21 @@ class World:
     def count_tokens(self, params: object, *, beta: bool = False) -> int:
         return measure(prompt_params(params, beta=beta)).tokens
 
+    def message_allowance(self) -> Allowance | None:
+        """What is left of this minute's messages, where they are limited."""
+        most = self.limits.messages_per_minute
+        return None if most is None else self._message_calls.allowance(self.clock.now(), most)
+
+    def take_marker(self, params: object) -> Marker | None:
+        """The marker of these parameters, unless it has struck as often as it says. Raises `ApiError`."""
+        marker = find_marker(params)
+        # A marker of a row's line counts that row's downloads.
+        if marker is None or marker.times is None or marker.line:
+            return marker
+        digest = sha256(canonical_json(params)).digest()
+        self._marked[digest] += 1
+        return marker if self._marked[digest] <= marker.times else None
+
     # Batches
 
     def create_batch(self, body: object, *, beta: bool = False) -> Batch:
@@ -106,14 +130,7 @@ class World:
         self._count_batch_call()
         items = batch_items(body, self.limits.batch_requests)
         self._check_waiting(len(items))
-        now = self.clock.now()
-        minutes = self.random.uniform(*self.batch_minutes)
-        batch = Batch(
-            id=new_id("msgbatch", self.random),
-            created_at=now,
-            planned_end=now + timedelta(minutes=minutes),
-            rows=[self._row(item, beta=beta) for item in items],
-        )
+        batch = self._batch_of(items, self.faults.take_traits(), beta=beta)
         self._batches[batch.id] = batch
         self._account.batches += 1
         return batch
@@ -122,16 +139,12 @@ class World:
         self._count_batch_call()
         return self._batch(batch_id)
 
-    def list_batches(self, limit: int = 20, after_id: str | None = None, before_id: str | None = None) -> Page:
-        """A page after (older than) one batch, or just before (newer than) one. Raises `ApiError`."""
+    def list_batches(self, cursor: Cursor = FIRST_PAGE) -> Listing:
+        """Raises `ApiError`."""
         self._count_batch_call()
-        newest_first = list(reversed(self._batches.values()))
-        if before_id is not None:
-            newer = newest_first[: self._place(newest_first, before_id, "before_id")]
-            return Page(newer[-limit:], len(newer) > limit)
-        if after_id is not None:
-            newest_first = newest_first[self._place(newest_first, after_id, "after_id") + 1 :]
-        return Page(newest_first[:limit], len(newest_first) > limit)
+        now = self.clock.now()
+        listed = [batch for batch in reversed(self._batches.values()) if now >= batch.listed_from]
+        return Listing(*page_of(listed, cursor, lambda batch: batch.id))
 
     def batch_results(self, batch_id: str) -> Iterator[bytes]:
         """The rows as JSON lines, in another order at each download. Raises `ApiError`."""
@@ -140,7 +153,7 @@ class World:
         if not batch.ended_at or self.clock.now() >= batch.archived_at:
             raise not_found("No results are available for this batch.")
         shuffled = self.random.sample(batch.rows, len(batch.rows))
-        return (json.dumps(row_json(batch, row), separators=(",", ":")).encode() + b"\n" for row in shuffled)
+        return (row_line(batch, row) for row in shuffled)
 
     def cancel_batch(self, batch_id: str) -> Batch:
         """Wind a batch down; rows whose turn has come stay as they are. Raises `ApiError` once it has ended."""
@@ -163,24 +176,40 @@ class World:
 
     # Inside
 
+    def _batch_of(self, items: list[BatchItem], traits: dict[Kind, Fault], *, beta: bool) -> Batch:
+        now = self.clock.now()
+        takes = timedelta(minutes=self.random.uniform(*self.batch_minutes))
+        if slow := traits.get("slow"):
+            takes = timedelta(minutes=slow.minutes or 0)
+        rows = [self._row(item, beta=beta) for item in items]
+        if "stuck" in traits:
+            takes = LIFETIME
+            for row in rows:
+                row.position = NEVER
+        return Batch(
+            id=new_id("msgbatch", self.random),
+            created_at=now,
+            planned_end=now + takes,
+            rows=rows,
+            listed_from=now + _lag(traits, "unlisted"),
+            found_from=now + _lag(traits, "hidden"),
+            hidden_once_ended=_lag(traits, "hidden_once_ended"),
+        )
+
     def _row(self, item: BatchItem, *, beta: bool) -> Row:
         position = self.random.random()
         try:
+            marker = self.take_marker(item.params)
             plan = plan_message(item.params, batch=True, beta=beta, most_bytes=self.limits.request_bytes)
         except ApiError as error:
             return Row(item.custom_id, None, error.body(request_id=None), position)
-        return Row(item.custom_id, plan, None, position)
+        return Row(item.custom_id, plan, None, position, marker)
 
     def _batch(self, batch_id: str) -> Batch:
-        if batch_id not in self._batches:
+        batch = self._batches.get(batch_id)
+        if batch is None or not batch.is_found(self.clock.now()):
             raise not_found("No such batch.")
-        return self._batches[batch_id]
-
-    def _place(self, batches: list[Batch], batch_id: str, name: str) -> int:
-        for place, batch in enumerate(batches):
-            if batch.id == batch_id:
-                return place
-        raise invalid(f"{name}: no such batch")
+        return batch
 
     def _check_waiting(self, arriving: int) -> None:
         waiting = sum(len(batch.rows) for batch in self._batches.values() if not batch.ended_at)
@@ -189,37 +218,17 @@ class World:
 
     def _count_batch_call(self) -> None:
         self._settle()
-        now = self.clock.now()
-        self._batch_calls = [moment for moment in self._batch_calls if now - moment < MINUTE]
-        if len(self._batch_calls) >= self.limits.batch_calls_per_minute:
-            raise ApiError(429, "Too many calls of the batch routes in this minute.", retry_after="60")
-        self._batch_calls.append(now)
+        refused = "Too many calls of the batch routes in this minute."
+        self._batch_calls.count(self.clock.now(), self.limits.batch_calls_per_minute, refused)
 
     def _settle(self) -> None:
         """End the batches whose time has come, in the order in which they end."""
         now = self.clock.now()
         due = [batch for batch in self._batches.values() if not batch.ended_at and batch.due <= now]
         for batch in sorted(due, key=lambda batch: batch.due):
-            self._end(batch, batch.due)
+            self._execution.end(batch, batch.due)
 
-    def _end(self, batch: Batch, at: datetime) -> None:
-        for row in batch.rows:
-            self._decide(batch, row, at)
-        # Only now: the items of one batch do not see each other's cache writes.
-        for row in batch.rows:
-            if row.plan and row.usage:
-                self._cache.keep(row.plan, at)
-        batch.counts.update(row.type for row in batch.rows if row.type)
-        batch.ended_at = at
 
-    def _decide(self, batch: Batch, row: Row, at: datetime) -> None:
-        if row.position > batch.reach:
-            row.type = batch.type_of_unreached
-        elif row.plan is None:
-            row.type = "errored"
-        elif outcome := self.faults.take_outcome():
-            row.type, row.error = ROW_OUTCOMES[outcome]
-        else:
-            row.type = "succeeded"
-            row.usage = self._cache.usage(row.plan, "batch", at)
-            self._account.add(row.plan.digest, row.plan.model.id, row.usage, at)
+def _lag(traits: dict[Kind, Fault], kind: Kind) -> timedelta:
+    fault = traits.get(kind)
+    return timedelta(seconds=(fault.seconds or 0) if fault else 0)

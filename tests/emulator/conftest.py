@@ -8,8 +8,9 @@ import pytest
 from anthropic import Anthropic
 
 from local.emulator.clock import ManualClock
+from local.emulator.limits import Limits
 from local.emulator.server import Emulator, serve
-from local.emulator.world import Limits, World
+from local.emulator.world import World
 
 
 @pytest.fixture(scope="session")

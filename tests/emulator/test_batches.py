@@ -9,8 +9,9 @@ import httpx2
 import pytest
 from anthropic import Anthropic
 
+from local.emulator.limits import Limits
 from local.emulator.server import Emulator
-from local.emulator.world import Limits, World
+from local.emulator.world import World
 from tests.emulator.builders import params, request, requests
 
 NONE_BUT_PROCESSING = {"succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
@@ -157,6 +158,14 @@ def test_bad_parameters_cost_only_their_own_row_and_show_at_the_end(
     rows = rows_of(claude, created.json()["id"])
     assert (rows["good"].type, rows["bad"].type) == ("succeeded", "errored")
     assert rows["bad"].error.error.type == error_type
+
+
+def test_a_beta_header_holds_for_every_row_of_the_batch(http: httpx2.Client, claude: Anthropic, world: World) -> None:
+    body = {"requests": [request(name, context_management={}) for name in "ab"]}
+    for headers, expected in (({}, "errored"), ({"anthropic-beta": "context-2026-09-01"}, "succeeded")):
+        created = http.post("/v1/messages/batches", json=body, headers=headers).json()
+        world.clock.advance(HALF_AN_HOUR)
+        assert {result.type for result in rows_of(claude, created["id"]).values()} == {expected}
 
 
 def test_a_row_over_the_request_limit_errs(claude: Anthropic, world: World) -> None:

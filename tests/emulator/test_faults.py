@@ -1,13 +1,15 @@
-"""Misbehaviour on demand: what the caller sees, and what was done all the same."""
+"""Misbehaviour on demand: what the caller sees, what was done all the same, and how long it goes on."""
 
 import anthropic
 import httpx2
 import pytest
 from anthropic import Anthropic
 
+from local.emulator.clock import ManualClock
 from local.emulator.faults import Fault
 from local.emulator.world import World
 from tests.emulator.builders import params, requests
+from tests.emulator.calls import RecordingClock, call
 
 
 def test_a_status_fault_refuses_the_call_and_nothing_happens(claude: Anthropic, world: World) -> None:
@@ -17,33 +19,6 @@ def test_a_status_fault_refuses_the_call_and_nothing_happens(claude: Anthropic, 
     assert raised.value.type == "overloaded_error"
     assert raised.value.response.headers["retry-after"] == "7"
     assert claude.messages.batches.list().data == []
-
-
-@pytest.mark.parametrize(
-    ("fields", "error_type", "retry_after"),
-    [
-        pytest.param({"status": 400}, "invalid_request_error", None, id="spend-limit-as-a-bad-request"),
-        pytest.param({"status": 402}, "billing_error", None, id="billing"),
-        pytest.param({"status": 429, "retry_after": "5"}, "rate_limit_error", "5", id="rate-limit"),
-        pytest.param({"status": 500}, "api_error", None, id="server-error"),
-        pytest.param({"status": 504}, "timeout_error", None, id="gateway-timeout"),
-        pytest.param({"status": 500, "error_type": "odd_error"}, "odd_error", None, id="own-type"),
-    ],
-)
-def test_each_status_has_its_type(
-    http: httpx2.Client, world: World, fields: dict, error_type: str, retry_after: str | None
-) -> None:
-    world.faults.queue(Fault(route="messages", fault="status", **fields))
-    answer = http.post("/v1/messages", json=params())
-    assert (answer.status_code, answer.json()["error"]["type"]) == (fields["status"], error_type)
-    assert answer.headers.get("retry-after") == retry_after
-
-
-def test_a_spend_limit_is_told_by_its_error_code(claude: Anthropic, world: World) -> None:
-    world.faults.queue(Fault(route="messages", fault="status", status=429, error_code="enforced_spend_limit_reached"))
-    with pytest.raises(anthropic.RateLimitError) as raised:
-        claude.messages.create(**params())
-    assert raised.value.error_code == "enforced_spend_limit_reached"
 
 
 @pytest.mark.parametrize(
@@ -80,43 +55,87 @@ def test_results_cut_after_whole_rows_look_complete(claude: Anthropic, world: Wo
     assert len(list(claude.messages.batches.results(batch.id))) == 10
 
 
-@pytest.mark.parametrize("route", ["retrieve", "list", "results", "cancel", "delete"])
-def test_a_batch_can_be_not_found_for_a_while(http: httpx2.Client, world: World, route: str) -> None:
+# How long a fault lasts, and how often it strikes
+
+
+def test_faults_of_one_route_are_lifted_alone(http: httpx2.Client, world: World) -> None:
+    for route in ("messages", "create"):
+        world.faults.queue(Fault(route=route, fault="overloaded", count=None))
+    left = http.delete("/_emulator/faults", params={"route": "create"}).json()
+    assert left == [{"route": "messages", "fault": "overloaded", "count": None}]
+
+
+def test_faults_of_a_route_that_is_none_are_not_lifted(http: httpx2.Client, world: World) -> None:
+    world.faults.queue(Fault(route="create", fault="drop"))
+    assert http.delete("/_emulator/faults", params={"route": "nowhere"}).status_code == 400
+    assert len(world.faults.waiting) == 1
+
+
+def test_an_outage_of_ten_minutes_ends_by_itself(http: httpx2.Client, world: World) -> None:
+    world.faults.queue(Fault(route="messages", fault="overloaded", count=None, for_seconds=600))
+    world.clock.advance(599)
+    assert call(http, "messages", "").status_code == 529
+    world.clock.advance(1)
+    assert world.faults.waiting == ()
+    assert call(http, "messages", "").status_code == 200
+
+
+def test_what_strikes_by_chance_strikes_in_that_share_and_the_same_for_the_same_seed(world: World) -> None:
+    struck = []
+    for _ in range(2):
+        world.random.seed(3)
+        world.faults.queue(Fault(route="batch_rows", outcome="expired", chance=0.05, count=None))
+        batch = world.create_batch({"requests": requests(2_000)})
+        world.clock.advance(1800)
+        world.retrieve_batch(batch.id)
+        struck.append({row.custom_id for row in batch.rows if row.type == "expired"})
+        world.reset()
+    assert 70 < len(struck[0]) < 130
+    assert struck[0] == struck[1]
+
+
+def test_standing_faults_come_again_with_a_reset() -> None:
+    standing = Fault(route="create", fault="unlisted", seconds=60, count=None)
+    world = World(clock=ManualClock(), standing_faults=[standing])
+    world.faults.queue(Fault(route="create", fault="drop"))
+    world.reset()
+    assert world.faults.waiting == (standing,)
+
+
+# Slow answers, and none at all
+
+
+@pytest.mark.parametrize("route", ["messages", "retrieve"])
+def test_an_answer_can_come_late(claude: Anthropic, http: httpx2.Client, world: World, route: str) -> None:
     batch = world.create_batch({"requests": requests(1)})
-    world.clock.advance(1800)
-    path = f"/v1/messages/batches/{batch.id}"
-    call = {
-        "retrieve": ("GET", path),
-        "list": ("GET", "/v1/messages/batches"),
-        "results": ("GET", path + "/results"),
-        "cancel": ("POST", path + "/cancel"),
-        "delete": ("DELETE", path),
-    }[route]
-    world.faults.queue(Fault(route=route, fault="status", status=404, count=2))
-    assert [http.request(*call).status_code for _ in range(3)].count(404) == 2
+    clock = world.clock = RecordingClock()
+    world.faults.queue(Fault(route=route, fault="delay", seconds=300))
+    assert call(http, route, batch.id).status_code == 200
+    assert clock.slept[0] == 300
 
 
-@pytest.mark.parametrize(
-    ("outcome", "row_type", "error_type"),
-    [
-        ("expired", "expired", None),
-        ("canceled", "canceled", None),
-        ("errored", "errored", "api_error"),
-        ("overloaded", "errored", "overloaded_error"),
-    ],
-)
-def test_the_next_rows_meet_the_fate_that_was_queued_and_are_free(
-    claude: Anthropic, world: World, outcome: str, row_type: str, error_type: str | None
+@pytest.mark.parametrize(("fault", "batches"), [("hang", 0), ("hang_after_accept", 1)])
+def test_a_client_loses_patience_with_an_answer_that_never_comes(
+    claude: Anthropic, world: World, caplog: pytest.LogCaptureFixture, fault: str, batches: int
 ) -> None:
-    world.faults.queue(Fault(route="batch_rows", outcome=outcome, count=2))
-    batch = claude.messages.batches.create(requests=requests(5))
+    world.faults.queue(Fault(route="create", fault=fault))
+    with pytest.raises(anthropic.APITimeoutError):
+        claude.with_options(timeout=0.2).messages.batches.create(requests=requests(1))
+    assert world.account.batches == batches
+    assert caplog.records == []
+
+
+def test_every_repeat_of_a_create_makes_another_batch_whatever_its_idempotency_key(
+    claude: Anthropic, world: World
+) -> None:
+    world.faults.queue(Fault(route="create", fault="drop_after_accept"))
+    for _ in range(2):
+        try:
+            claude.messages.batches.create(requests=requests(2), extra_headers={"Idempotency-Key": "same"})
+        except anthropic.APIConnectionError:
+            continue
     world.clock.advance(1800)
-    results = [row.result for row in claude.messages.batches.results(batch.id)]
-    hit = [result for result in results if result.type == row_type]
-    assert len(hit) == 2
-    assert world.account.requests_executed == 3
-    if error_type:
-        assert {result.error.error.type for result in hit} == {error_type}
+    assert (world.account.requests_executed, world.account.distinct_requests) == (4, 2)
 
 
 def test_faults_are_used_up_in_the_order_in_which_they_came(http: httpx2.Client, world: World) -> None:
@@ -147,6 +166,20 @@ def test_faults_are_queued_over_http_too_one_or_several(http: httpx2.Client) -> 
         pytest.param({"route": "batch_rows", "fault": "drop"}, id="rows-do-not-drop"),
         pytest.param({"route": "create", "outcome": "expired"}, id="a-call-does-not-expire"),
         pytest.param({"route": "create", "fault": "drop", "count": 0}, id="no-times"),
+        pytest.param({"route": "results", "fault": "cut", "rows": 1, "at_byte": 1}, id="cut-twice"),
+        pytest.param({"route": "results", "fault": "garbled", "ending": "clean"}, id="no-end-to-garble"),
+        pytest.param({"route": "messages", "fault": "missing"}, id="no-line-in-a-message"),
+        pytest.param({"route": "list", "fault": "unlisted", "seconds": 1}, id="a-listing-creates-no-batch"),
+        pytest.param({"route": "create", "fault": "unlisted"}, id="lag-without-a-time"),
+        pytest.param({"route": "create", "fault": "slow", "seconds": 1}, id="slow-in-the-wrong-unit"),
+        pytest.param({"route": "messages", "outcome": "expired"}, id="a-message-does-not-expire"),
+        pytest.param({"route": "batch_rows", "outcome": "expired", "status": 500}, id="expired-with-a-status"),
+        pytest.param({"route": "create", "fault": "drop", "outcome": "expired"}, id="both"),
+        pytest.param({"route": "all", "fault": "drop", "chance": 0}, id="no-chance"),
+        pytest.param({"route": "all", "fault": "drop", "for_seconds": 0}, id="over-at-once"),
+        pytest.param({"route": "messages", "fault": "delay", "seconds": 1e300}, id="beyond-the-calendar"),
+        pytest.param({"route": "all", "fault": "spend_limit", "status": 429}, id="a-refusal-has-its-status"),
+        pytest.param({"route": "all", "fault": "rate_limit", "retry_after": "1\r\nx: y"}, id="two-headers-in-one"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(http: httpx2.Client, world: World, fault: dict) -> None:

@@ -5,8 +5,9 @@ import httpx2
 import pytest
 from anthropic import Anthropic
 
+from local.emulator.limits import Limits
 from local.emulator.server import Emulator
-from local.emulator.world import Limits, World
+from local.emulator.world import World
 from tests.emulator.builders import MODEL, cached, params
 
 
@@ -161,8 +162,9 @@ def test_an_unknown_model_is_not_found(claude: Anthropic) -> None:
         pytest.param(b'{"max_tokens": ' + b"9" * 5000 + b"}", id="giant-integer"),
     ],
 )
-def test_what_is_not_strict_json_is_refused(http: httpx2.Client, body: bytes) -> None:
-    answer = http.post("/v1/messages", content=body)
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens", "/v1/messages/batches"])
+def test_what_is_not_strict_json_is_refused(http: httpx2.Client, path: str, body: bytes) -> None:
+    answer = http.post(path, content=body)
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "The request body is not valid JSON")
 
 
@@ -230,6 +232,21 @@ def test_the_models_are_listed_with_their_limits(claude: Anthropic) -> None:
     assert models["claude-opus-5-5"].display_name == "Claude Opus 5.5"
     assert models["claude-haiku-4-5-20251001"].max_tokens == 64_000
     assert all(model.capabilities.batch.supported for model in models.values())
+
+
+def test_the_models_are_listed_in_pages(claude: Anthropic) -> None:
+    ids = [model.id for model in claude.models.list(limit=5)]
+    assert (len(ids), len(set(ids))) == (13, 13)
+    page = claude.models.list(limit=2, after_id=ids[3])
+    assert ([model.id for model in page.data], page.has_more) == (ids[4:6], True)
+    with pytest.raises(anthropic.BadRequestError):
+        claude.models.list(limit=1001)
+
+
+def test_every_model_says_how_far_its_life_has_come_and_what_it_takes(claude: Anthropic) -> None:
+    for model in claude.models.list():
+        assert model.lifecycle == "active"
+        assert model.max_tokens <= model.max_input_tokens
 
 
 def test_a_model_is_found_by_its_id_and_by_its_alias(claude: Anthropic) -> None:

@@ -1,10 +1,7 @@
 """The emulator's own routes, and how it is run."""
 
 import json
-import signal
 import socket
-import subprocess
-import sys
 from contextlib import suppress
 
 import httpx2
@@ -59,6 +56,21 @@ def test_an_emulator_that_has_stopped_leaves_its_port_free() -> None:
         assert again.url == url
 
 
+def test_an_emulator_stops_at_once_and_quietly_while_somebody_waits(caplog: pytest.LogCaptureFixture) -> None:
+    with serve(World(clock=ManualClock())) as emulator:
+        emulator.world.faults.queue(Fault(route="models", fault="hang_after_accept"))
+        host, port = emulator.url.removeprefix("http://").split(":")
+        connection = socket.create_connection((host, int(port)))
+        connection.sendall(
+            b"GET /v1/models HTTP/1.1\r\nhost: x\r\nx-api-key: k\r\nanthropic-version: 2023-06-01\r\n\r\n"
+        )
+        while emulator.world.faults.waiting:
+            continue
+    with connection, suppress(ConnectionResetError):
+        assert connection.recv(1000) == b""
+    assert caplog.records == []
+
+
 def test_a_batch_sent_by_half_does_not_exist(
     running: Emulator, http: httpx2.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -70,23 +82,6 @@ def test_a_batch_sent_by_half_does_not_exist(
         assert connection.recv(1000) == b""
     assert http.get("/v1/messages/batches").json()["data"] == []
     assert caplog.records == []
-
-
-def test_it_runs_alone_prints_its_url_and_stops_quietly_on_interrupt() -> None:
-    command = [sys.executable, "-m", "local.emulator", "--port", "0", "--speed", "600", "--seed", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
-        assert process.stdout
-        url = process.stdout.readline().strip()
-        answer = httpx2.post(
-            url + "/v1/messages",
-            json=params("CANARY"),
-            headers={"authorization": "Bearer CANARY", "anthropic-version": "2026-10-21"},
-        )
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
-    assert answer.status_code == 200
-    assert "CANARY" not in errors
-    assert process.returncode == 0
 
 
 json_values = st.recursive(
