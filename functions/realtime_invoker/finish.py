@@ -177,8 +177,8 @@ class Finish:
             cost_micro_usd=cost,
         )
         now = self.clock()
-        (ended,) = self.requests.finish_many([ending], now=now)
-        count("DeadlinesMissed", int(ended and attempt.deadline < moments.to_text(now)))
+        self.requests.finish_many([ending], now=now)
+        count("DeadlinesMissed", int(attempt.deadline < moments.to_text(now)))
         count("RequestsSucceeded" if outcome is Outcome.SUCCEEDED else "RequestsFailed")
         seconds("RealtimeAnswerSeconds", self._waited(attempt))
         row = ending_fields(ending) | {
