@@ -88,6 +88,8 @@ def _creatable() -> dict[str, Any]:
 
 def _resolve(value: Any, physical_ids: Mapping[str, str], parameters: Mapping[str, str]) -> str:
     match value:
+        case {"Ref": "AWS::StackName"}:
+            return STACK
         case {"Ref": name} if name in _translated()["Parameters"]:
             return _parameter(name, parameters)
         case {"Ref": name} | {"Fn::GetAtt": [name, "Id"]}:

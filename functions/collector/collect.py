@@ -9,7 +9,7 @@ from lanekeeper.batch_rows import batch_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.errors import ClaudeError, ForeignResultsError, IncompleteResultsError, LanekeeperError
 from lanekeeper.models import Batch, BatchState
-from lanekeeper.telemetry import count, logger
+from lanekeeper.telemetry import count, count_trouble, logger
 
 from .effects import Effects
 from .store import Store
@@ -86,5 +86,7 @@ class Collect:
         """Gives the batch back; the poller calls a collector again when it is due."""
         logger.warning("collection postponed", action="collect-postponed", batch=lease.batch.id, error=str(error))
         count("CollectionsPostponed")
+        if isinstance(error, ClaudeError):
+            count_trouble(error)
         wait = timedelta(0) if isinstance(error, OutOfTimeError) else TRY_AGAIN
         self.batches.release(lease.batch, held_until=moments.to_text(lease.until), look_at=self.clock() + wait)

@@ -108,7 +108,9 @@ class Effects:
 
     def _end_requests(self, collection: Collection, chunk: list[Placed], now: datetime) -> None:
         endings = [(placed, ending) for placed in chunk if (ending := self._ending(collection, placed))]
-        self.requests.finish_many([ending for _, ending in endings], now=now)
+        ended = self.requests.finish_many([ending for _, ending in endings], now=now)
+        late = [placed for (placed, _), new in zip(endings, ended, strict=True) if new and _is_over(placed, now)]
+        count("DeadlinesMissed", len(late))
         if self.registry[collection.batch.workload].notify is Notify.EACH:
             self.bus.send(self._completed(placed, ending) for placed, ending in endings)
         succeeded = sum(ending.outcome is Outcome.SUCCEEDED for _, ending in endings)
@@ -166,6 +168,10 @@ class Effects:
             "ended_at": moments.to_text(collection.ended_at),
         }
         self.bus.send([Event("BatchCompleted", detail)])
+
+
+def _is_over(placed: Placed, now: datetime) -> bool:
+    return placed.entry.deadline < moments.to_text(now)
 
 
 def _cost_records(collection: Collection, bills: Mapping[str, Mapping[str, Any]]) -> Iterator[LedgerRow]:

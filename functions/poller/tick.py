@@ -10,11 +10,13 @@ from lanekeeper.batch_rows import batch_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude
 from lanekeeper.errors import ClaudeError
-from lanekeeper.models import Batch, BatchState, ClaudeBatch
+from lanekeeper.lifecycle import Remedy
+from lanekeeper.models import Batch, BatchState, ClaudeBatch, Segment
 from lanekeeper.queues import Queue
-from lanekeeper.telemetry import count, logger, seconds
+from lanekeeper.telemetry import count, count_trouble, logger, seconds
 
 COLLECT_PATIENCE = timedelta(seconds=120)  # a collector that has not taken its lease by then is called again
+ENDANGERED = timedelta(minutes=15)  # before a deadline: long enough for somebody to act
 LEAST_SECONDS = 12.0  # a step begun with less could be cut off half-way; it waits for the next tick
 
 
@@ -30,7 +32,7 @@ class Tick:
 
     def __call__(self, *, now: datetime, seconds_left: Callable[[], float]) -> dict[str, int]:
         """Returns what it found, for whoever invokes it by hand."""
-        self._wake_forgotten(now)
+        forgotten = self._wake_forgotten(now)
         batches = sorted(self._open_batches(), key=lambda batch: batch.deadline)
         due = [batch for batch in batches if moments.from_text(batch.next_action_at) <= now]
         statuses = self._statuses(due)
@@ -38,7 +40,7 @@ class Tick:
             if seconds_left() < LEAST_SECONDS:
                 break
             self._step(batch, statuses, now, seconds_left)
-        self._measure(batches, now)
+        self._measure(batches, forgotten, now)
         return {"open": len(batches), "due": len(due)}
 
     def _open_batches(self) -> Iterator[Batch]:
@@ -49,15 +51,17 @@ class Tick:
                 logger.error("a batch's row cannot be read", action="row-unreadable", item=item["item_id"])
                 count("PollerStepsFailed")
 
-    def _wake_forgotten(self, now: datetime) -> None:
+    def _wake_forgotten(self, now: datetime) -> list[Segment]:
         """One wake-up a class is enough: the submitter looks at all of its segments."""
+        forgotten: list[Segment] = []
         try:
-            forgotten = {segment.class_id: segment.id for segment in self.batches.overdue_segments(now)}
-            for class_id, segment in forgotten.items():
+            forgotten += self.batches.overdue_segments(now)
+            for class_id, segment in {each.class_id: each.id for each in forgotten}.items():
                 self.batch_queue.send({"class_id": class_id, "segment": segment})
         except Exception as error:  # noqa: BLE001 - the batches of this tick do not wait for its segments
             logger.warning("waking failed", action="wake-failed", error=type(error).__name__)
             count("PollerStepsFailed")
+        return forgotten
 
     def _statuses(self, due: Sequence[Batch]) -> dict[str, ClaudeBatch]:
         """The state of all open batches by one listing; what it does not show is asked for singly."""
@@ -67,6 +71,7 @@ class Tick:
             return {batch.id: batch for batch in self.claude.latest_batches()}
         except ClaudeError as error:
             logger.warning("listing failed", action="listing-failed", error=str(error))
+            count_trouble(error)
             return {}
 
     def _step(
@@ -100,8 +105,14 @@ class Tick:
     def _call_collector(self, batch: Batch) -> None:
         self.collect_queue.send({"batch": batch.id}, group=batch.workload)
 
-    def _measure(self, batches: Sequence[Batch], now: datetime) -> None:
+    def _measure(self, batches: Sequence[Batch], forgotten: Sequence[Segment], now: datetime) -> None:
+        """What lasts is told at each tick, so that its alarm rings for as long as it lasts."""
         count("PollerTicks")
         count("OpenBatches", len(batches))
+        held = [batch for batch in batches if batch.state is BatchState.HELD and batch.hold_remedy == Remedy.PERSON]
+        count("HoldsForAPerson", len(held))
+        nearly_over = moments.to_text(now + ENDANGERED)
+        deadlines = [batch.deadline for batch in batches] + [segment.deadline for segment in forgotten]
+        count("DeadlinesEndangered", sum(deadline <= nearly_over for deadline in deadlines))
         ages = [(now - moments.from_text(batch.sealed_at)).total_seconds() for batch in batches]
         seconds("OldestOpenBatchSeconds", max(ages, default=0.0))

@@ -31,7 +31,7 @@ from lanekeeper.lifecycle import (
 from lanekeeper.queues import Message, Queue
 from lanekeeper.realtime_messages import RealtimeRequest, is_large, read_message
 from lanekeeper.requests_table import RequestsTable
-from lanekeeper.telemetry import count, logger
+from lanekeeper.telemetry import count, count_trouble, logger
 
 from .finish import Attempt, Finish
 
@@ -128,6 +128,7 @@ class Answer:
         key, message = delivery.request.key, delivery.message
         logger.warning("claude said not now", action="realtime-later", error=str(error), request=key)
         count("RealtimeRetries")
+        count_trouble(error)
         self.requests.release_attempt(key, attempt=attempt.number, lost_leases=attempt.lost_before + lost)
         return self._come_back(message, retry_delay(error, receives=message.receives, jitter=self.jitter()))
 

@@ -31,6 +31,7 @@ class Attempt:
     number: int
     started_at: datetime
     accepted_at: str
+    deadline: str
     lost_before: int  # attempts before it that ended without an answer
 
     @classmethod
@@ -39,6 +40,7 @@ class Attempt:
             number=int(row["attempt"]) + 1,
             started_at=now,
             accepted_at=row["accepted_at"],
+            deadline=row["deadline"],
             lost_before=lost_leases(row),
         )
 
@@ -48,6 +50,7 @@ class Attempt:
             number=int(row["attempt"]),
             started_at=moments.from_text(row["attempt_at"]),
             accepted_at=row["accepted_at"],
+            deadline=row["deadline"],
             lost_before=int(row.get("lost_leases", 0)),
         )
 
@@ -173,7 +176,9 @@ class Finish:
             answer_to=size,
             cost_micro_usd=cost,
         )
-        self.requests.finish_many([ending], now=self.clock())
+        now = self.clock()
+        self.requests.finish_many([ending], now=now)
+        count("DeadlinesMissed", int(attempt.deadline < moments.to_text(now)))
         count("RequestsSucceeded" if outcome is Outcome.SUCCEEDED else "RequestsFailed")
         seconds("RealtimeAnswerSeconds", self._waited(attempt))
         row = ending_fields(ending) | {

@@ -19,11 +19,11 @@ from lanekeeper.errors import (
     IncompleteResultsError,
     LanekeeperError,
 )
-from lanekeeper.lifecycle import Adopt, Refusal, Settlement, hold_time, judge_refusal, settle
+from lanekeeper.lifecycle import Adopt, Refusal, Settlement, hold_time, judge_refusal, remedy, settle
 from lanekeeper.models import Batch, BatchState, ClaudeBatch, Entry
 from lanekeeper.results import batch_result_line, custom_id, read_row
 from lanekeeper.spool import Spool, lines_key
-from lanekeeper.telemetry import count, logger
+from lanekeeper.telemetry import count, count_trouble, logger
 
 LOOK_AGAIN = timedelta(seconds=30)
 MARGIN_SECONDS = 10.0  # kept back from the function's time, for writing down what a create said
@@ -56,9 +56,10 @@ class Advance:
         try:
             anchor = self.claude.newest()
         except ClaudeRefusedError as error:
-            self._hold(batch, str(error), hold_time(error))
+            self._hold(batch, error, hold_time(error))
             return
-        except ClaudeError:
+        except ClaudeError as error:
+            count_trouble(error)
             self.batches.look_again(batch, self.clock() + LOOK_AGAIN)
             return
         now, left = self.clock(), seconds_left()
@@ -77,10 +78,11 @@ class Advance:
         try:
             created = self.claude.create(self._body(batch), size=size, timeout=timeout)
         except ClaudeUnreachableError as error:
-            self._hold(batch, str(error), LOOK_AGAIN)
+            self._hold(batch, error, LOOK_AGAIN)
         except ClaudeUnclearError as error:
             logger.warning("doubtful send", action="send-doubtful", batch=batch.id, error=str(error))
             count("DoubtfulSends")
+            count_trouble(error)
         except ClaudeRefusedError as error:
             self._refused(batch, error)
         else:
@@ -111,7 +113,7 @@ class Advance:
         verdict = judge_refusal(error, count=batch.count, others_accepted=self._others_accepted(batch))
         logger.warning("create refused", action=f"create-{verdict}", batch=batch.id, error=str(error))
         if verdict is Refusal.HOLD:
-            self._hold(batch, str(error), hold_time(error))
+            self._hold(batch, error, hold_time(error))
         elif verdict is Refusal.SPLIT:
             self.batches.split(batch, halves(batch, self._indexes(batch), self.clock()))
         else:
@@ -125,9 +127,10 @@ class Advance:
         item = self.batches.batch(sibling)
         return item is not None and "claude_id" in item
 
-    def _hold(self, batch: Batch, reason: str, wait: timedelta) -> None:
-        self.batches.held(batch, reason=reason, until=self.clock() + wait)
+    def _hold(self, batch: Batch, error: ClaudeError, wait: timedelta) -> None:
+        self.batches.held(batch, reason=str(error), remedy=remedy(error).value, until=self.clock() + wait)
         count("BatchesHeld")
+        count_trouble(error)
 
     def _indexes(self, batch: Batch) -> dict[str, list[Entry]]:
         return {member.segment: self.spool.entries(member.segment) for member in batch.members}

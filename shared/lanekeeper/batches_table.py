@@ -94,12 +94,12 @@ class BatchesTable:
         """Claude has it: remember its id, and that this id is ours; False where either is taken."""
         fields = {"claude_id": claude_id, "created_at": created_at, "next_action_at": moments.to_text(now)}
         owner = {"item_id": f"claude#{claude_id}", "batch": batch.id, "expires_at": expiry(now)}
-        move = self._move(batch, BatchState.OPEN, fields, remove=["hold_reason"])
+        move = self._move(batch, BatchState.OPEN, fields, remove=["hold_reason", "hold_remedy"])
         return self._transact({"Update": move}, self._new(owner), self._unlock(batch))
 
-    def held(self, batch: Batch, *, reason: str, until: datetime) -> bool:
+    def held(self, batch: Batch, *, reason: str, remedy: str, until: datetime) -> bool:
         """Claude said not now: nothing was accepted, so the count is free again."""
-        fields = {"hold_reason": reason, "next_action_at": moments.to_text(until)}
+        fields = {"hold_reason": reason, "hold_remedy": remedy, "next_action_at": moments.to_text(until)}
         unlock = [self._unlock(batch)] if batch.state is BatchState.SENDING else []
         return self._transact({"Update": self._move(batch, BatchState.HELD, fields)}, *unlock)
 

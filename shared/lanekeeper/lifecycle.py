@@ -58,6 +58,26 @@ def hold_time(error: ClaudeRefusedError) -> timedelta:
     return HOLD_FOR_A_PERSON if error.error_code or error.status != 429 else HOLD_DEFAULT
 
 
+class Remedy(StrEnum):
+    """What ends the trouble that a failed call speaks of."""
+
+    PERSON = "person"  # a spend limit, a key: nothing moves until somebody acts
+    PATIENCE = "patience"  # a rate limit, overload: it passes by itself
+    NONE = "none"  # it says nothing about the calls to come
+
+
+_FOR_A_PERSON = {400, 401, 402, 403}  # 400: how a spend limit that a user has set is told
+_FOR_PATIENCE = {429, 529}
+
+
+def remedy(error: ClaudeError) -> Remedy:
+    """Sorts a call that is to be made again, so that the right people learn of it."""
+    status = getattr(error, "status", None)
+    if isinstance(error, ClaudeRefusedError) and (status in _FOR_A_PERSON or error.error_code in _SPEND_CODES):
+        return Remedy.PERSON
+    return Remedy.PATIENCE if status in _FOR_PATIENCE else Remedy.NONE
+
+
 # --- a create whose answer was lost ---------------------------------------------------------------------------------
 
 

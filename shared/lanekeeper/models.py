@@ -165,6 +165,7 @@ class Batch:
     ended_at: str | None = None  # Claude's clock
     lease_until: str | None = None
     hold_reason: str | None = None
+    hold_remedy: str | None = None  # of a HELD batch: whether a person has to end it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

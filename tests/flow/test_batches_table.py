@@ -121,7 +121,7 @@ def split(table: BatchesTable, batch: Batch) -> bool:
 
 ENDS_OF_A_SEND = [
     pytest.param(opened, id="opened"),
-    pytest.param(lambda table, batch: table.held(batch, reason="HTTP 429", until=NOW), id="held"),
+    pytest.param(lambda table, batch: table.held(batch, reason="HTTP 429", remedy="patience", until=NOW), id="held"),
     pytest.param(lambda table, batch: table.unsent(batch, now=NOW), id="unsent"),
     pytest.param(lambda table, batch: table.refused(batch, STORED), id="refused"),
     pytest.param(split, id="split"),
@@ -169,7 +169,7 @@ def test_nobody_frees_the_count_that_another_batch_holds(table: BatchesTable, st
 def test_a_batch_that_was_never_sent_can_be_held_beside_a_doubtful_one_of_its_size(table: BatchesTable) -> None:
     sending(table, "doubtful")
 
-    assert table.held(sealed(table, "other"), reason="HTTP 401", until=NOW)
+    assert table.held(sealed(table, "other"), reason="HTTP 401", remedy="person", until=NOW)
 
 
 def test_one_claude_batch_is_never_two_of_ours(table: BatchesTable) -> None:

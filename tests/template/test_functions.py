@@ -50,17 +50,22 @@ def test_the_handler_that_the_template_names_can_be_called(function: str) -> Non
 def test_a_function_is_told_what_its_settings_ask_for_and_no_more(function: str) -> None:
     model = getattr(settings, function.removesuffix("Function") + "Settings")
     asked = {field.name.upper() for field in fields(model)}
-    assert set(_variables(function)) == asked | {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    assert set(_variables(function)) == asked | {
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_LOG_LEVEL",
+        "POWERTOOLS_METRICS_NAMESPACE",
+    }
 
 
 @pytest.mark.parametrize("function", STEPS)
 def test_what_a_function_is_told_exists(function: str) -> None:
-    assert set(references(_variables(function))) <= RESOURCES.keys() | PARAMETERS.keys()
+    assert set(references(_variables(function))) <= RESOURCES.keys() | PARAMETERS.keys() | {"AWS::StackName"}
 
 
 @pytest.mark.parametrize("function", STEPS)
-def test_logs_and_metrics_carry_the_name_of_the_step(function: str) -> None:
+def test_logs_carry_the_name_of_the_step_and_metrics_that_of_the_stack(function: str) -> None:
     assert _variables(function)["POWERTOOLS_SERVICE_NAME"] == STEPS[function]
+    assert _variables(function)["POWERTOOLS_METRICS_NAMESPACE"] == {"Ref": "AWS::StackName"}
 
 
 @pytest.mark.parametrize("function", STEPS)

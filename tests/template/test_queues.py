@@ -90,5 +90,4 @@ def refuses_plain_text(policy: list[dict[str, Any]], actions: str) -> bool:
 
 
 def _watches(alarm: dict[str, Any], queue: str) -> bool:
-    value = {"Fn::GetAtt": [queue, "QueueName"]}
-    return alarm["Namespace"] == "AWS/SQS" and alarm["Dimensions"] == [{"Name": "QueueName", "Value": value}]
+    return alarm.get("Dimensions") == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}]

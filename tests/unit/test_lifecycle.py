@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from lanekeeper import moments
-from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError
+from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError, ClaudeUnreachableError
 from lanekeeper.lifecycle import (
     MAX_ROUNDS,
     Adopt,
     Begin,
     Refusal,
+    Remedy,
     RowVerdict,
     Settlement,
     begin,
@@ -19,6 +20,7 @@ from lanekeeper.lifecycle import (
     judge_refusal,
     judge_row,
     perhaps_billed,
+    remedy,
     retry_delay,
     settle,
 )
@@ -80,6 +82,31 @@ def test_an_unexplained_refusal_is_the_requests_fault_only_where_the_other_half_
 )
 def test_a_hold_lasts_as_long_as_its_reason(error: ClaudeRefusedError, seconds: int) -> None:
     assert hold_time(error) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        pytest.param(refused(400, "invalid_request_error"), Remedy.PERSON, id="perhaps-a-spend-limit"),
+        pytest.param(refused(400, code="organization_on_hold"), Remedy.PERSON, id="on-hold"),
+        pytest.param(refused(401), Remedy.PERSON, id="credentials"),
+        pytest.param(refused(402), Remedy.PERSON, id="billing"),
+        pytest.param(refused(403), Remedy.PERSON, id="forbidden"),
+        pytest.param(refused(404), Remedy.NONE, id="not-there-yet"),
+        pytest.param(refused(409), Remedy.NONE, id="conflict"),
+        pytest.param(refused(429), Remedy.PATIENCE, id="rate-limit"),
+        pytest.param(refused(429, after=7), Remedy.PATIENCE, id="rate-limit-with-a-time"),
+        pytest.param(refused(429, code="enforced_spend_limit_reached"), Remedy.PERSON, id="enforced-spend-limit"),
+        pytest.param(refused(429, code="contract_spend_limit_reached"), Remedy.PERSON, id="contract-spend-limit"),
+        pytest.param(refused(429, code="ramp_limit_exceeded", after=60), Remedy.PERSON, id="ramp-limit"),
+        pytest.param(ClaudeUnclearError("HTTP 529", status=529), Remedy.PATIENCE, id="overloaded"),
+        pytest.param(ClaudeUnclearError("HTTP 500", status=500), Remedy.NONE, id="failed"),
+        pytest.param(ClaudeUnclearError("APITimeoutError"), Remedy.NONE, id="no-answer"),
+        pytest.param(ClaudeUnreachableError("ConnectError"), Remedy.NONE, id="not-reached"),
+    ],
+)
+def test_a_call_that_failed_needs_a_person_or_patience_or_neither(error: ClaudeError, ends: Remedy) -> None:
+    assert remedy(error) is ends
 
 
 def claude_batch(name: str, *, ended: bool = False) -> ClaudeBatch:

@@ -80,6 +80,14 @@ def test_a_role_that_may_send_one_message_may_send_ten_in_one_call() -> None:
     assert "batch calls" in changes[1]
 
 
+def test_an_alarm_on_metric_math_is_left_out_by_name_and_every_other_one_stays() -> None:
+    template = source()
+    changes = adjust_for_ministack(template, {})
+    left_out = source()["Resources"].keys() - template["Resources"].keys()
+    assert left_out == {"RejectedRateAlarm"}
+    assert changes[2].startswith("RejectedRateAlarm left out")
+
+
 def test_a_template_that_suits_ministack_is_left_alone() -> None:
     assert adjust_for_ministack({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}, {}) == []
 
