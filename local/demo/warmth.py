@@ -25,13 +25,15 @@ def warm(stack: Stack) -> None:
 
     def call(function: str) -> None:
         with suppress(FunctionFailedError):
-            stack.invoke(f"{function}Function", _event(_BODIES.get(function)))
+            stack.invoke(f"{function}Function", idle_event(function))
 
     with ThreadPoolExecutor(max_workers=len(calls)) as pool:
         list(pool.map(call, calls))
 
 
-def _event(body: dict[str, str] | None) -> dict[str, Any]:
+def idle_event(function: str) -> dict[str, Any]:
+    """An event that makes the function do everything but work."""
+    body = _BODIES.get(function)
     if body is None:
         return {"Records": []}
     record = {
