@@ -1,9 +1,12 @@
 """What the template's roles allow, permission by permission, and a policy with one of them taken out."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 Document = Mapping[str, Any]
+
+_WRITES = {"sqs:*": "sqs:SendMessage", "s3:*": "s3:PutObject"}
 
 
 class Permission(NamedTuple):
@@ -68,8 +71,16 @@ def tls_only(template: Document) -> list[str]:
 
 
 def refusing_tls(policy: str) -> str:
-    """The JSON of a policy that refuses plain HTTP, turned round: it refuses TLS."""
-    return policy.replace('{"aws:SecureTransport": "false"}', '{"aws:SecureTransport": "true"}')
+    """A TLS-only policy in JSON turned round: it refuses TLS to whoever writes.
+
+    To writers alone, since it also binds who puts it back.
+    """
+    document = json.loads(policy)
+    for statement in document["Statement"]:
+        if statement["Effect"] == "Deny":
+            statement["Action"] = _WRITES[statement["Action"]]
+            statement["Condition"] = {"Bool": {"aws:SecureTransport": "true"}}
+    return json.dumps(document)
 
 
 def deployed_grant(permission: Permission, written: Document, deployed: Document) -> Grant:
@@ -82,11 +93,11 @@ def deployed_grant(permission: Permission, written: Document, deployed: Document
 
 def without(document: Document, taken: Grant) -> Document:
     """The policy without this grant, nor its twin for a batch of messages, an action that only ministack asks for."""
-    actions = {taken.action, f"{taken.action}Batch"}
+    gone = [taken, taken._replace(action=f"{taken.action}Batch")]
     statements = [
         {**document["Statement"][grant.statement], "Action": grant.action, "Resource": grant.resource}
         for grant in grants_of(document)
-        if grant not in {taken._replace(action=action) for action in actions}
+        if grant not in gone
     ]
     return {**document, "Statement": statements}
 
