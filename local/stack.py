@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore.config import Config
 
 from local import ministack, parameters
 from local.host import ROOT, host_parameters, is_running
@@ -29,6 +30,11 @@ _NO_SETTINGS: dict[str, Any] = {
     "config_file": (None, [], os.devnull, None),
     "credentials_file": (None, [], os.devnull, None),
 }
+
+
+# A function's first start takes seconds on an idle machine and minutes on a busy one; a call that was given up and
+# repeated would only start another.
+_PATIENT = Config(read_timeout=300, retries={"total_max_attempts": 2})
 
 
 class AlreadyRunningError(Exception):
@@ -161,7 +167,7 @@ def client(service: str, running: Ministack) -> Any:
         region_name=REGION,
     )
     verify = str(running.certificate) if running.certificate else False
-    return session.client(service, endpoint_url=running.endpoint, verify=verify)
+    return session.client(service, endpoint_url=running.endpoint, verify=verify, config=_PATIENT)
 
 
 def _described(running: Ministack) -> Stack:
