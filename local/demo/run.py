@@ -177,7 +177,10 @@ def _save_logs(stack: Stack, console: Console) -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
     for function in WORKERS:
         with suppress(ClientError):
-            (LOGS / f"{function}.log").write_text("\n".join(stack.logs(f"{function}Function")), encoding="utf-8")
+            log = "\n".join(stack.logs(f"{function}Function"))
+            (LOGS / f"{function}.log").write_text(log, encoding="utf-8")
+            if "AccessDenied" in log:
+                console.print(f"{function} was denied something: perhaps its role lacks a permission", highlight=False)
     console.print(f"The functions' logs are in {_short(LOGS)}", highlight=False, soft_wrap=True)
 
 

@@ -85,4 +85,6 @@ def _suffer(loss: Loss, ready: Scene) -> Iterator[str]:
 
 
 def _end(invocation: Invocation) -> str:
-    return f"{invocation.answer}\n{invocation.log}"
+    """The function's answer and its log, without the metrics."""
+    lines = [line for line in invocation.log.splitlines() if not line.startswith('{"_aws"')]
+    return "\n".join([str(invocation.answer), *lines])
