@@ -11,6 +11,7 @@ from local.roles.permissions import Document, Permission, permissions_of, tls_on
 from local.roles.scenes import Scene
 
 LAMBDA_POLLS = "Lambda's own poller uses it for the function; ministack's asks nobody"
+LAMBDA_MAY_POLL = "no code of ours uses it; SAM's own policy for pollers has it, so Lambda's may"
 LAMBDA_LOGS = "Lambda uses it for the function; ministack writes logs without asking"
 SCHEDULER_CALLS = "EventBridge Scheduler uses it; ministack's asks nobody"
 MISSING_OR_FORBIDDEN = "decides whether a missing object is 404 or 403; ministack says 404 to everyone"
@@ -25,7 +26,7 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "sqs:ReceiveMessage on RequestQueue": LAMBDA_POLLS,
         "sqs:DeleteMessage on RequestQueue": LAMBDA_POLLS,
         "sqs:GetQueueAttributes on RequestQueue": LAMBDA_POLLS,
-        "sqs:ChangeMessageVisibility on RequestQueue": LAMBDA_POLLS,
+        "sqs:ChangeMessageVisibility on RequestQueue": LAMBDA_MAY_POLL,
         "dynamodb:PutItem on RequestsTable": scenes.UrgentRequest,
         "dynamodb:UpdateItem on RequestsTable": scenes.OrphanedRequest,
         "dynamodb:GetItem on BatchesTable": scenes.OrphanedRequest,
@@ -96,7 +97,7 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "sqs:ReceiveMessage on CollectQueue": LAMBDA_POLLS,
         "sqs:DeleteMessage on CollectQueue": LAMBDA_POLLS,
         "sqs:GetQueueAttributes on CollectQueue": LAMBDA_POLLS,
-        "sqs:ChangeMessageVisibility on CollectQueue": LAMBDA_POLLS,
+        "sqs:ChangeMessageVisibility on CollectQueue": LAMBDA_MAY_POLL,
         "dynamodb:GetItem on BatchesTable": batch.CollectedBatch,
         "dynamodb:PutItem on BatchesTable": batch.CollectedBatch,
         "dynamodb:UpdateItem on BatchesTable": batch.CollectedBatch,
