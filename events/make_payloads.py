@@ -82,7 +82,8 @@ def main() -> None:
 def _inner(request: dict[str, Any]) -> dict[str, Any]:
     """What the classifier sends on to the real-time lane."""
     key = hashlib.sha256(f"{request['workload']}\0{request['id']}".encode()).hexdigest()
-    return {"key": key, **{name: request[name] for name in ("id", "workload", "params", "metadata")}}
+    asked = {name: request[name] for name in ("id", "workload", "params", "metadata")}
+    return {"key": key, "model": request["params"]["model"], **asked}
 
 
 def _sqs(queue: str, *messages: tuple[str, str | None]) -> dict[str, Any]:

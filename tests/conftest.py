@@ -1,5 +1,7 @@
 """Fixtures that every kind of test may use: AWS in moto made from our own template, Claude as the emulator's socket."""
 
+import io
+import logging
 import os
 import random
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from lanekeeper import connections, dynamo
+from lanekeeper.telemetry import logger
 from local.emulator.clock import ManualClock
 from local.emulator.server import Emulator, serve
 from local.emulator.world import World
@@ -51,3 +54,14 @@ def system(aws: None, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Sy
         "SettleSeconds": "1800",
     }
     return System(stack.deploy(boto3, parameters), parameters, emulator, monkeypatch)
+
+
+@pytest.fixture
+def log_lines() -> Iterator[io.StringIO]:
+    """Every log line as it leaves the function: the logger's own stream belongs to whichever test came first."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logger.registered_formatter)
+    logger.addHandler(handler)
+    yield stream
+    logger._logger.removeHandler(handler)

@@ -216,6 +216,11 @@ def params(text: str = "Say hello.", **fields: Any) -> dict[str, Any]:
     }
 
 
+def refusable() -> dict[str, Any]:
+    """A request that the front door takes and Claude calls invalid: what stands in a block is Claude's to judge."""
+    return params(messages=[{"role": "user", "content": [{"type": "text", "text": ""}]}])
+
+
 def _record(message: dict[str, Any]) -> dict[str, Any]:
     return {
         "messageId": message["MessageId"],

@@ -6,29 +6,31 @@ whatever a crash leaves behind is completed by the message's redelivery.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.classify import class_of, classify, time_left
+from lanekeeper.classify import class_of, is_given_up, time_left
 from lanekeeper.dynamo import Item
 from lanekeeper.errors import LanekeeperError, RejectedError, SegmentAbandonedError
 from lanekeeper.events import CompletionBus, request_completed
 from lanekeeper.identity import ulid
-from lanekeeper.intake import read_request
-from lanekeeper.models import Decision, Lane, Request, SegmentState, Stage
+from lanekeeper.models import Lane, Request, SegmentState
 from lanekeeper.policy import Notify, Registry
 from lanekeeper.queues import Message, Queue
 from lanekeeper.realtime_messages import write_message
+from lanekeeper.rejections import RejectionCode
 from lanekeeper.requests_table import RequestsTable, new_row
 from lanekeeper.segments import is_rebuffered, new_segment, segment_row
 from lanekeeper.spool import Spool
-from lanekeeper.telemetry import count, logger
+from lanekeeper.telemetry import count
 
-from .reject import Reject
+from .give_up import GiveUp
+from .read import Read
+from .reject import Reject, Rejected
+from .run import Arrival, Run, messages_of
 
 WRITER_LIFETIME = timedelta(seconds=60)  # the classifier's timeout: who has not committed by then never will
 GRACE = timedelta(seconds=60)  # after the window: by then a wake-up that was not lost has been served
@@ -38,36 +40,13 @@ class StillMovingError(LanekeeperError):
     """Another classifier may be at work on this request: its message waits until that is clear."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One request, and every message of this event that brings it."""
-
-    request: Request
-    decision: Decision
-    messages: list[Message]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One event's bookkeeping: which messages must come again."""
-
-    failed: set[str] = field(default_factory=set)
-
-    @contextmanager
-    def boundary(self, messages: Sequence[Message]) -> Iterator[None]:
-        """What fails in here fails for these messages alone; they come again."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - one record's boundary: whatever it is, it hurts no neighbour
-            logger.warning("accept failed", action="accept-failed", error=type(error).__name__, messages=len(messages))
-            self.failed.update(message.id for message in messages)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept:
     """The classifier's one deed."""
 
-    stage: Stage
+    read: Read
+    give_up: GiveUp
+    reject: Reject
     registry: Registry
     window: timedelta
     requests: RequestsTable
@@ -76,42 +55,40 @@ class Accept:
     realtime_queue: Queue
     batch_queue: Queue
     bus: CompletionBus
-    reject: Reject
     entropy: Callable[[int], bytes]
 
-    def __call__(self, messages: Sequence[Message], *, now: datetime) -> list[str]:
+    def __call__(self, messages: Sequence[Message], *, now: datetime, seconds_left: Callable[[], float]) -> list[str]:
         """Accepts what can be accepted; returns the ids of the messages that must come again."""
         run = Run()
-        arrivals = self._read(messages, run, now)
-        urgent = [arrival for arrival in arrivals if arrival.decision.lane is Lane.REALTIME]
-        with run.boundary(_messages(urgent)):
+        for pack in self.read.packs(messages, run, now=now, seconds_left=seconds_left):
+            self._accept(pack, run, now)
+        self._reject(run, now)
+        return sorted(run.failed)
+
+    def _accept(self, arrivals: Sequence[Arrival], run: Run, now: datetime) -> None:
+        urgent: list[Arrival] = []
+        late: list[Arrival] = []
+        for arrival in arrivals:
+            if arrival.decision.lane is Lane.REALTIME:
+                (late if self._is_given_up(arrival, now) else urgent).append(arrival)
+        urgent += self.give_up(late, run, now=now)
+        with run.boundary(messages_of(urgent)):
             self._to_realtime(urgent, run, now)
         waiting = [arrival for arrival in arrivals if arrival.decision.lane is Lane.BATCH]
         for class_id, group in self._by_class(waiting, now).items():
-            with run.boundary(_messages(group)):
+            with run.boundary(messages_of(group)):
                 self._to_batch(class_id, group, run, now)
-        return sorted(run.failed)
 
-    # reading
+    def _is_given_up(self, arrival: Arrival, now: datetime) -> bool:
+        return is_given_up(arrival.request, self.registry[arrival.request.workload], now=now)
 
-    def _read(self, messages: Sequence[Message], run: Run, now: datetime) -> list[Arrival]:
-        arrivals: dict[tuple[str, str], Arrival] = {}
-        for message in messages:
-            with run.boundary([message]):
-                try:
-                    self._read_one(message, arrivals, now)
-                except RejectedError as error:
-                    self.reject(message, error, now=now)
-        return list(arrivals.values())
-
-    def _read_one(self, message: Message, arrivals: dict[tuple[str, str], Arrival], now: datetime) -> None:
-        request = read_request(message.body, sent_at=message.sent_at, registry=self.registry)
-        same = arrivals.get((request.key, request.content_hash))
-        if same is None:
-            decision = classify(request, self.registry[request.workload], stage=self.stage, now=now)
-            arrivals[request.key, request.content_hash] = Arrival(request, decision, [message])
-        else:
-            same.messages.append(message)
+    def _reject(self, run: Run, now: datetime) -> None:
+        notices = []
+        for rejected in run.rejected:
+            with run.boundary([rejected.message]):
+                notices.append(self.reject.keep(rejected, now=now))
+        with run.boundary([rejected.message for rejected in run.rejected]):
+            run.failed.update(self.reject.tell(notices))
 
     def _by_class(self, arrivals: Sequence[Arrival], now: datetime) -> dict[str, list[Arrival]]:
         groups: dict[str, list[Arrival]] = defaultdict(list)
@@ -126,7 +103,7 @@ class Accept:
         urgent, in_batch_lane = [], []
         for arrival, row in zip(arrivals, self.requests.accept_many(rows), strict=True):
             with run.boundary(arrival.messages):
-                if row is None or (row["lane"] == Lane.REALTIME and self._is_unanswered(arrival, row, now)):
+                if row is None or (row["lane"] == Lane.REALTIME and self._is_unanswered(arrival, row, run)):
                     urgent.append(arrival)
                 elif row["lane"] == Lane.BATCH:  # it came before, and could wait then: the first decision stands
                     in_batch_lane.append(arrival)
@@ -149,10 +126,10 @@ class Accept:
         joining = []
         for arrival, row in zip(arrivals, self.requests.accept_many(rows), strict=True):
             with run.boundary(arrival.messages):
-                if row is None or self._joins(arrival, row, segment, now):
+                if row is None or self._joins(arrival, row, segment, run, now):
                     joining.append(arrival)
         if joining:
-            with run.boundary(_messages(joining)):
+            with run.boundary(messages_of(joining)):
                 self._commit(segment, class_id, [arrival.request for arrival in joining], now)
 
     def _commit(self, segment: str, class_id: str, requests: Sequence[Request], now: datetime) -> None:
@@ -170,9 +147,9 @@ class Accept:
 
     # requests that came before
 
-    def _joins(self, arrival: Arrival, row: Item, segment: str, now: datetime) -> bool:
+    def _joins(self, arrival: Arrival, row: Item, segment: str, run: Run, now: datetime) -> bool:
         """Whether a request that has a row already belongs into this new segment."""
-        if not self._is_unanswered(arrival, row, now):
+        if not self._is_unanswered(arrival, row, run):
             return False
         if row.get("segment") == segment:  # our own write, answered twice
             return True
@@ -181,11 +158,10 @@ class Accept:
             return False
         return self._re_home(row, segment, now)
 
-    def _is_unanswered(self, arrival: Arrival, row: Item, now: datetime) -> bool:
+    def _is_unanswered(self, arrival: Arrival, row: Item, run: Run) -> bool:
         """Sorts out conflicts, which are rejected, and answered requests, whose event is sent again."""
         if row["content_hash"] != arrival.request.content_hash:
-            for message in arrival.messages:
-                self.reject(message, _conflict(), now=now)
+            run.rejected.extend(Rejected(message, _conflict()) for message in arrival.messages)
             return False
         if "outcome" in row:
             self._tell_again(arrival, row)
@@ -221,9 +197,7 @@ class Accept:
         return self.batches.abandon_segment(home, now=now)
 
 
-def _messages(arrivals: Sequence[Arrival]) -> list[Message]:
-    return [message for arrival in arrivals for message in arrival.messages]
-
-
 def _conflict() -> RejectedError:
-    return RejectedError("conflict", "another request was sent under this id: give each request an id of its own")
+    return RejectedError(
+        RejectionCode.CONFLICT, "another request was sent under this id: give each request an id of its own"
+    )

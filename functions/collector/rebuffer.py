@@ -12,7 +12,7 @@ from lanekeeper.models import Batch, Entry
 from lanekeeper.queues import Queue
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.results import custom_id
-from lanekeeper.segments import REBUFFERED_SIZE, rebuffered_id, rebuffered_segment, segment_row
+from lanekeeper.segments import REBUFFERED_BYTES, REBUFFERED_SIZE, rebuffered_id, rebuffered_segment, segment_row
 from lanekeeper.spool import Spool, lines_key
 from lanekeeper.telemetry import count
 
@@ -61,10 +61,9 @@ class Rebuffer:
             left = moments.from_text(one.entry.deadline) - ended_at
             groups[one.entry.round + 1, class_of(batch.workload, left)].append(one)
         for (round_, class_id), members in groups.items():
-            for number, start in enumerate(range(0, len(members), REBUFFERED_SIZE)):
+            for number, chunk in enumerate(_chunks(members)):
                 band = class_id.rpartition(".")[2]
-                segment = rebuffered_id(batch.id, round_=round_, band=band, number=number)
-                yield segment, class_id, members[start : start + REBUFFERED_SIZE]
+                yield rebuffered_id(batch.id, round_=round_, band=band, number=number), class_id, chunk
 
     def _write(self, segment: str, class_id: str, members: Sequence[Again], now: datetime) -> None:
         lines, entries = rebuffered_segment(segment, self._lines(members))
@@ -84,3 +83,17 @@ class Rebuffer:
             for sequence, line in enumerate(self.spool.lines(lines_key(segment))):
                 if sequence in wanted:
                     yield wanted[sequence].entry, custom_id(segment, sequence), line
+
+
+def _chunks(members: Sequence[Again]) -> Iterator[list[Again]]:
+    """As many as one segment holds, and again; by their number and their bytes alone, so that repeats agree."""
+    chunk: list[Again] = []
+    size = 0
+    for member in members:
+        length = member.entry.end - member.entry.start
+        if chunk and (len(chunk) == REBUFFERED_SIZE or size + length > REBUFFERED_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(member)
+        size += length
+    yield chunk

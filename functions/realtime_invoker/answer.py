@@ -9,9 +9,10 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,7 +29,7 @@ from lanekeeper.lifecycle import (
     retry_delay,
 )
 from lanekeeper.queues import Message, Queue
-from lanekeeper.realtime_messages import RealtimeRequest, read_message
+from lanekeeper.realtime_messages import RealtimeRequest, is_large, read_message
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.telemetry import count, logger
 
@@ -37,6 +38,8 @@ from .finish import Attempt, Finish
 WRITE_SECONDS = 15.0  # kept back from the function's time, for storing what the call answers
 SOON_SECONDS = 10  # until a delivery that failed on our side comes again
 LEASE_MARGIN = timedelta(seconds=30)  # past the function's end, for clocks that differ
+
+_room_for_large = BoundedSemaphore(3)  # requests of up to 32 MB at once in a function of 512 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,9 @@ class Answer:
 
     def _one(self, message: Message, lease: timedelta, seconds_left: Callable[[], float]) -> bool:
         try:
-            request = read_message(message.body, self.finish.spool)
-            return self._deliver(Delivery(message, request, lease, seconds_left))
+            with _room_for_large if is_large(message.body) else nullcontext():
+                request = read_message(message.body, self.finish.spool)
+                return self._deliver(Delivery(message, request, lease, seconds_left))
         except Exception as error:  # noqa: BLE001 - one message's boundary; its text may quote the message
             logger.warning("delivery failed", action="realtime-failed", error=type(error).__name__)
             with suppress(ClientError, BotoCoreError):
@@ -106,7 +110,7 @@ class Answer:
 
     def _call(self, delivery: Delivery, attempt: Attempt, timeout: float) -> bool:
         try:
-            answer = self.claude.answer(_body(delivery.request), timeout=timeout)
+            answer = self.claude.answer(delivery.request.body, timeout=timeout)
         except ClaudeUnclearError as error:
             if perhaps_billed(error):
                 self.finish.possible_duplicate(delivery.request, attempt)
@@ -136,7 +140,3 @@ class Answer:
         logger.error("dead letter", action="realtime-dead-letter", reason=reason, message_id=message.id)
         self.dead_letter_queue.send(json.loads(message.body))
         return True
-
-
-def _body(request: RealtimeRequest) -> bytes:
-    return json.dumps(request.params, ensure_ascii=False, separators=(",", ":")).encode()

@@ -188,7 +188,7 @@ class Finish:
 
     def _cost_record(self, request: RealtimeRequest, attempt: Attempt, kind: str, **billed: Any) -> LedgerRow:
         unknown: dict[str, Any] = {
-            "model": str(request.params["model"]),
+            "model": request.model,
             "requests": 1,
             "tokens": {},
             "cost_micro_usd": None,

@@ -1,9 +1,11 @@
 """The records that travel: requests, segments, batches. Plain data, no behaviour beyond names derived from fields."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from lanekeeper.identity import params_hash, request_key
@@ -37,9 +39,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """One accepted Claude request."""
+    """One accepted Claude request. Its names are worked out once: the params may be 32 MB."""
 
     id: str  # the producer's own, unique in its workload; never leaves S3, SQS and events
     workload: str
@@ -49,17 +51,22 @@ class Request:
     deadline: datetime  # when the answer is wanted at the latest
     metadata: Mapping[str, Any]  # handed back with the answer, never looked into
 
-    @property
+    @cached_property
     def key(self) -> str:
         return request_key(self.workload, self.id)
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         return params_hash(self.params)
 
     @property
     def model(self) -> str:
         return str(self.params["model"])
+
+    @cached_property
+    def body(self) -> bytes:
+        """The params as they go to Claude: compact, in the producer's own order."""
+        return json.dumps(self.params, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,12 +54,13 @@ class Queue:
         fairness: dict[str, Any] = {"MessageGroupId": group} if group else {}
         self.sqs.send_message(QueueUrl=self.url, MessageBody=_text(body), DelaySeconds=delay_seconds, **fairness)
 
-    def send_many(self, bodies: Iterable[tuple[Mapping[str, Any], str]]) -> list[bool]:
+    def send_many(self, bodies: Iterable[tuple[Mapping[str, Any], str | None]]) -> list[bool]:
         """Sends (body, message group) pairs, ten a call and within a call's 1 MiB; says of each whether SQS took it."""
         taken: list[bool] = []
         for chunk in _chunks((_text(body), group) for body, group in bodies):
             entries = [
-                {"Id": str(n), "MessageBody": body, "MessageGroupId": group} for n, (body, group) in enumerate(chunk)
+                {"Id": str(n), "MessageBody": body} | ({"MessageGroupId": group} if group else {})
+                for n, (body, group) in enumerate(chunk)
             ]
             answer = self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
             failed = {entry["Id"] for entry in answer.get("Failed", [])}
@@ -85,8 +86,8 @@ def _text(body: Mapping[str, Any]) -> str:
     return json.dumps(body, separators=(",", ":"))  # ASCII: SQS refuses some characters, U+FFFF for one
 
 
-def _chunks(messages: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    chunk: list[tuple[str, str]] = []
+def _chunks(messages: Iterable[tuple[str, str | None]]) -> Iterator[list[tuple[str, str | None]]]:
+    chunk: list[tuple[str, str | None]] = []
     size = 0
     for message in messages:
         length = len(message[0].encode())

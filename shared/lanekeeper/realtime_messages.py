@@ -17,28 +17,41 @@ class RealtimeRequest:
     key: str
     id: str
     workload: str
-    params: Mapping[str, Any]
+    model: str
     metadata: Mapping[str, Any]
+    body: bytes  # the params as they go to Claude
 
 
 def write_message(request: Request, spool: Spool) -> dict[str, Any]:
-    """The message's body; a large request is put into the content bucket, under a name that says its content."""
-    whole = {
+    """The message's body; a large request is put into the content bucket, under a name that says its content.
+
+    The object's first line says who asks, the rest is the params: nobody has to parse 32 MB to send them.
+    """
+    asked = {
         "key": request.key,
         "id": request.id,
         "workload": request.workload,
-        "params": request.params,
+        "model": request.model,
         "metadata": request.metadata,
     }
-    text = json.dumps(whole, ensure_ascii=False).encode()
-    if len(text) <= INLINE_LIMIT:
-        return whole
+    first = json.dumps(asked, ensure_ascii=False).encode() + b"\n"
+    if len(first) + len(request.body) <= INLINE_LIMIT:
+        return asked | {"params": request.params}
     place = f"requests/{request.key}-{request.content_hash[:16]}.json"
-    spool.put(place, text)
+    spool.put(place, first + request.body)
     return {"key": request.key, "object": place}
+
+
+def is_large(body: str) -> bool:
+    """Whether a message only points to its request."""
+    return "object" in json.loads(body)
 
 
 def read_message(body: str, spool: Spool) -> RealtimeRequest:
     """The request that a message carries or points to."""
     document = json.loads(body)
-    return RealtimeRequest(**(json.loads(spool.get(document["object"])) if "object" in document else document))
+    if "object" in document:
+        first, _, params = spool.get(document["object"]).partition(b"\n")
+        return RealtimeRequest(**json.loads(first), body=params)
+    params = json.dumps(document.pop("params"), ensure_ascii=False, separators=(",", ":")).encode()
+    return RealtimeRequest(**document, body=params)

@@ -1,6 +1,5 @@
 """What a segment's two objects say: lines that are ready to send, and the index of who asked for which."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +8,9 @@ from lanekeeper import moments
 from lanekeeper.models import Entry, Request, Segment, SegmentState
 from lanekeeper.results import custom_id
 
-REBUFFERED_SIZE = 1_000  # requests in one re-buffered segment: what the collector holds in memory at once
+# What one re-buffered segment holds at most, and so the collector's memory at once: requests, and bytes of their lines.
+REBUFFERED_SIZE = 1_000
+REBUFFERED_BYTES = 64_000_000
 
 
 def new_segment(segment_id: str, requests: Sequence[Request]) -> tuple[bytes, list[Entry]]:
@@ -29,8 +30,7 @@ def new_segment(segment_id: str, requests: Sequence[Request]) -> tuple[bytes, li
         )
         for request in requests
     ]
-    params = (json.dumps(request.params, ensure_ascii=False, separators=(",", ":")).encode() for request in requests)
-    return _numbered(segment_id, zip(asked, params, strict=True))
+    return _numbered(segment_id, zip(asked, (request.body for request in requests), strict=True))
 
 
 def rebuffered_id(batch_id: str, *, round_: int, band: str, number: int) -> str:

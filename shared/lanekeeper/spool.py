@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from lanekeeper import claims
+from lanekeeper.claims import Claim
 from lanekeeper.models import Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BLOCK = 256 * 1024
+_NO_SUCH_VERSION = {"NoSuchKey", "NoSuchVersion", "InvalidArgument", "MethodNotAllowed"}  # the last: a delete marker
 PART = 8 * 1024 * 1024  # of a multipart upload; S3 takes 10,000 parts of at least 5 MiB
 
 
@@ -56,6 +59,17 @@ class Spool:
             return self.get(key)
         except self.s3.exceptions.NoSuchKey:
             return None
+
+    def claimed(self, claim: Claim) -> bytes:
+        """The object of a claim check; raises RejectedError where there is none, or it is too large to be fetched."""
+        try:
+            found = self.s3.get_object(Bucket=self.bucket, Key=claim.key, VersionId=claim.version)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _NO_SUCH_VERSION:
+                raise
+            raise claims.missing() from None  # its text names the key, which is the producer's
+        claims.check_size(found["ContentLength"])
+        return found["Body"].read()
 
     def blocks(
         self, key: str, *, start: int = 0, end: int | None = None, version: str | None = None
@@ -103,6 +117,11 @@ class Spool:
             place["VersionId"] = source.version
         self.s3.copy(place, self.bucket, key)
 
+    def note_claim(self, request_key: str, claim: Claim) -> None:
+        """Remembers where a request's params came from, so that they can be deleted there too. Not in its row: the name
+        of an object is the producer's own."""
+        self.put(claim_note_key(request_key), json.dumps(asdict(claim)).encode())
+
     # segments
 
     def write_segment(self, segment: str, lines: bytes, entries: Iterable[Entry]) -> bool:
@@ -114,6 +133,10 @@ class Spool:
     def entries(self, segment: str) -> list[Entry]:
         """A segment's index: the entry of sequence number n stands at place n."""
         return [Entry(**json.loads(line)) for line in self.lines(index_key(segment))]
+
+
+def claim_note_key(request_key: str) -> str:
+    return f"requests/{request_key}-claim.json"
 
 
 def lines_key(segment: str) -> str:

@@ -10,7 +10,7 @@ from lanekeeper import clock, connections, dynamo, moments
 from lanekeeper.pricing import PriceList
 from lanekeeper.spool import Spool
 from local.emulator.batches import Batch
-from tests.system import Context, Killed, System, params
+from tests.system import Context, Killed, System, params, refusable
 
 
 def ask(system: System, count: int) -> list[str]:
@@ -74,7 +74,7 @@ def test_the_rounds_are_bounded_and_the_end_has_its_reason(system: System) -> No
 
 def test_a_request_that_claude_calls_invalid_fails_alone_and_at_once(system: System) -> None:
     good = ask(system, 2)
-    bad = system.ask(params=params(model="claude-imaginary-9"))
+    bad = system.ask(params=refusable())
     system.run_until_answered()
 
     assert outcomes(system, good) == {("succeeded", "end_turn")}

@@ -5,11 +5,12 @@ import json
 import boto3
 import pytest
 
+from functions.realtime_invoker import answer
 from lanekeeper import connections, dynamo
 from lanekeeper.claude import Claude
 from lanekeeper.errors import ClaudeUnclearError
 from lanekeeper.queues import Queue
-from tests.system import Killed, System, params
+from tests.system import Killed, System, params, refusable
 
 
 def ask(system: System, text: str = "Quick, please.") -> str:
@@ -58,13 +59,13 @@ def test_what_claude_cannot_answer_now_goes_back_to_the_queue(system: System, re
 
 
 def test_a_refused_request_fails_with_claudes_own_words_in_s3(system: System) -> None:
-    asked = system.ask(workload="live-chat", priority="high", params=params(model="claude-imaginary-9"))
+    asked = system.ask(workload="live-chat", priority="high", params=refusable())
     system.run()
 
     row = system.row(asked, "live-chat")
     assert row is not None
-    assert (row["outcome"], row["outcome_reason"], row["cost_micro_usd"]) == ("failed", "not_found_error", 0)
-    assert system.answer(row)["result"]["error"]["error"]["type"] == "not_found_error"
+    assert (row["outcome"], row["outcome_reason"], row["cost_micro_usd"]) == ("failed", "invalid_request_error", 0)
+    assert system.answer(row)["result"]["error"]["error"]["type"] == "invalid_request_error"
     assert not system.items("LedgerTable")
 
 
@@ -205,7 +206,7 @@ def test_a_call_leaves_time_to_store_its_answer(system: System) -> None:
 
 
 def test_a_request_that_nobody_accepted_ends_in_the_dead_letter_queue(system: System) -> None:
-    stray = {"key": "k", "id": "i", "workload": "live-chat", "params": params(), "metadata": {}}
+    stray = {"key": "k", "id": "i", "workload": "live-chat", "model": "m", "params": params(), "metadata": {}}
     boto3.client("sqs").send_message(QueueUrl=system.ids["RealtimeQueue"], MessageBody=json.dumps(stray))
     system.deliver("RealtimeQueue")
 
@@ -342,7 +343,7 @@ def test_a_crash_while_giving_up_keeps_the_dead_letter_and_the_reason(system: Sy
 
 
 def test_a_refusal_stored_by_a_dead_worker_keeps_claudes_reason(system: System) -> None:
-    asked = system.ask(workload="live-chat", priority="high", params=params(model="claude-imaginary-9"))
+    asked = system.ask(workload="live-chat", priority="high", params=refusable())
     system.deliver("RequestQueue")
     system.crash(dynamo.client(), "dynamodb.UpdateItem", at=2)
     with pytest.raises(Killed):
@@ -351,4 +352,26 @@ def test_a_refusal_stored_by_a_dead_worker_keeps_claudes_reason(system: System) 
     system.make_visible("RealtimeQueue")
     system.deliver("RealtimeQueue")
 
-    assert outcome(system, asked) == ("failed", "not_found_error")
+    assert outcome(system, asked) == ("failed", "invalid_request_error")
+
+
+def test_only_a_few_large_requests_are_held_in_memory_at_once(system: System) -> None:
+    room = Room()
+    system.monkeypatch.setattr(answer, "_room_for_large", room)
+    asked = [ask(system, "x" * 300_000), ask(system, "y" * 300_000), ask(system)]
+    system.run()
+
+    assert [outcome(system, one) for one in asked] == [("succeeded", "end_turn")] * 3
+    assert room.entered == 2
+
+
+class Room:
+    """Counts who comes in."""
+
+    entered = 0
+
+    def __enter__(self) -> None:
+        self.entered += 1
+
+    def __exit__(self, *_: object) -> None:
+        return None

@@ -51,11 +51,11 @@ def test_content_goes_when_its_time_is_over(folder: str) -> None:
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
-def test_functions_write_to_the_folders_named_above_only() -> None:
+def test_functions_touch_the_folders_named_above_only() -> None:
     resources = [each for role in ROLES for statement in statements(role) for each in as_list(statement["Resource"])]
     written = {
         re.sub(r".*\}/(\w+)/\*", r"\1", each["Fn::Sub"])
         for each in resources
         if "ContentBucket" in str(each) and "Fn::Sub" in each
     }
-    assert written == {"segments", "incoming", "requests", "rejected", "results"}
+    assert written == {"inbox", "segments", "requests", "incoming", "results", "rejected"}

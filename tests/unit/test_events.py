@@ -16,11 +16,13 @@ from moto import mock_aws
 
 from lanekeeper.errors import RejectedError
 from lanekeeper.identity import request_key
-from lanekeeper.intake import read_request
-from lanekeeper.models import Priority
+from lanekeeper.intake import accept, read_message
+from lanekeeper.models import Priority, Request
 from lanekeeper.policy import Registry, registry_of
+from lanekeeper.pricing import standard_prices
 from lanekeeper.queues import messages_of
-from lanekeeper.realtime_messages import RealtimeRequest
+from lanekeeper.realtime_messages import read_message as read_realtime
+from lanekeeper.spool import Spool
 
 ROOT = Path(__file__).parents[2]
 QUEUES = ["classifier", "realtime_invoker", "batch_submitter", "collector"]
@@ -30,6 +32,11 @@ SENT_AT = datetime(2026, 11, 23, tzinfo=UTC)
 def event(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads((ROOT / f"events/{name}.json").read_text(encoding="utf-8"))
     return document
+
+
+def read(body: str, sent_at: datetime, registry: Registry) -> Request:
+    message = read_message(body, registry=registry)
+    return accept(message, message.params or {}, sent_at=sent_at, registry=registry, prices=standard_prices())
 
 
 def bodies(name: str) -> list[dict[str, Any]]:
@@ -53,15 +60,15 @@ def test_records_carry_what_sqs_puts_there(name: str) -> None:
 
 def test_the_classifier_meets_an_urgent_a_patient_and_a_bad_message(registry: Registry) -> None:
     urgent, patient, bad = messages_of(event("classifier"))
-    assert read_request(urgent.body, sent_at=urgent.sent_at, registry=registry).priority is Priority.HIGH
-    assert read_request(patient.body, sent_at=patient.sent_at, registry=registry).priority is Priority.NORMAL
+    assert read(urgent.body, urgent.sent_at, registry).priority is Priority.HIGH
+    assert read(patient.body, patient.sent_at, registry).priority is Priority.NORMAL
     with pytest.raises(RejectedError, match="invalid_json"):
-        read_request(bad.body, sent_at=bad.sent_at, registry=registry)
+        read(bad.body, bad.sent_at, registry)
 
 
 def test_the_inner_messages_have_the_fields_that_their_consumers_read() -> None:
-    (urgent,) = bodies("realtime_invoker")
-    request = RealtimeRequest(**urgent)
+    (urgent,) = messages_of(event("realtime_invoker"))
+    request = read_realtime(urgent.body, Spool(boto3.client("s3"), "unused"))
     assert request.key == request_key(request.workload, request.id)
     assert [set(body) for body in bodies("batch_submitter")] == [{"class_id", "segment"}]
     assert [set(body) for body in bodies("collector")] == [{"batch"}]
@@ -77,7 +84,7 @@ def test_the_program_writes_the_committed_payloads(tmp_path: Path) -> None:
 
 def test_the_shell_example_sends_an_urgent_and_a_patient_request(registry: Registry) -> None:
     sent = re.findall(r"--message-body '([^']+)'", (ROOT / "examples/send.sh").read_text())
-    requests = [read_request(body, sent_at=SENT_AT, registry=registry) for body in sent]
+    requests = [read(body, SENT_AT, registry) for body in sent]
     assert [request.priority for request in requests] == [Priority.HIGH, Priority.NORMAL]
 
 
@@ -91,5 +98,5 @@ def test_the_python_example_sends_an_urgent_and_a_patient_request(
         monkeypatch.setattr(sys, "argv", ["send.py", url])
         exec(compile((ROOT / "examples/send.py").read_text(), "send.py", "exec"), {})  # noqa: S102  # our own example
         received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
-    requests = [read_request(message["Body"], sent_at=SENT_AT, registry=registry) for message in received]
+    requests = [read(message["Body"], SENT_AT, registry) for message in received]
     assert sorted(request.priority for request in requests) == [Priority.HIGH, Priority.NORMAL]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from lanekeeper.errors import RejectedError
-from lanekeeper.intake import read_request
+from lanekeeper.intake import accept, read_message
 from lanekeeper.models import Priority, Request
 from lanekeeper.policy import Workload
+from lanekeeper.pricing import standard_prices
 from tests.system import params
 
 SENT = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -18,7 +19,8 @@ SECRET = "ada@example.org"
 
 
 def read(body: str) -> Request:
-    return read_request(body, sent_at=SENT, registry=REGISTRY)
+    message = read_message(body, registry=REGISTRY)
+    return accept(message, message.params or {}, sent_at=SENT, registry=REGISTRY, prices=standard_prices())
 
 
 def message(**fields: Any) -> str:
@@ -67,7 +69,7 @@ def test_a_request_keeps_its_params_as_they_were_sent() -> None:
         pytest.param(message().replace("100", "1e999"), "invalid_field", id="infinite-tokens"),
         pytest.param(message(params=params()).replace('"Say', '"x": 1e999, "y": "Say'), "invalid_json", id="broken"),
         pytest.param(
-            message(params=params(top_p=1)).replace('"top_p": 1', '"top_p": 1e999'), "invalid_json", id="infinity"
+            message(params=params(top_p=1)).replace('"top_p": 1', '"top_p": 1e999'), "invalid_field", id="infinity"
         ),
         pytest.param(message(metadata={"x": 1}).replace('"x": 1', '"x": 1e999'), "invalid_json", id="odd-metadata"),
         pytest.param(message(max_latency_minutes="90"), "invalid_field", id="latency-as-text"),
