@@ -123,7 +123,8 @@ def _drive(
     if stack.ministack.enforces_roles():
         say("each call is checked against the caller's role from here on, and TLS is a must")
     say("warming the functions up: a first start takes seconds here")
-    warm(stack)
+    with console.status("starting their processes"):
+        warm(stack)
     say(f"sending {len(lines)} messages to {stack.outputs['RequestQueueUrl'].rpartition('/')[2]}")
     drive, limit = Drive(stack, lines, Rejections(stack)), time_limit(options.minutes, len(lines))
     with Watch(console, say, len(lines)) as watch:

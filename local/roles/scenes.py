@@ -1,5 +1,7 @@
 """Small pieces of work in the real-time lane and before it, each of which needs certain permissions."""
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -52,6 +54,19 @@ class LargeUrgentRequest(Scene):
 
     def prepare(self) -> None:
         self.record = self.stage.record("RequestQueue", self.stage.request("live-chat", text=LARGE))
+
+
+class ClaimedRequest(Scene):
+    """Its params lie in the inbox, where its producer left them."""
+
+    function = "ClassifierFunction"
+
+    def prepare(self) -> None:
+        request = self.stage.request("content-pipeline")
+        body = json.dumps(request.pop("params")).encode()
+        key = f"inbox/content-pipeline/{request['id']}.json"
+        claim = {"key": key, "version": self.stage.leave(key, body), "sha256": hashlib.sha256(body).hexdigest()}
+        self.record = self.stage.record("RequestQueue", {**request, "params_object": claim})
 
 
 class PatientRequest(Scene):

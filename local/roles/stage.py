@@ -110,6 +110,11 @@ class Stage:
         )
         return [_record(message, queue) for message in answer.get("Messages", [])]
 
+    def leave(self, key: str, body: bytes) -> str:
+        """Puts an object into the bucket, as a producer does; its version."""
+        put = self._stack.client("s3").put_object(Bucket=self._stack.physical["ContentBucket"], Key=key, Body=body)
+        return str(put["VersionId"])
+
     # rows
 
     def row(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ LAMBDA_MAY_POLL = "no code of ours uses it; SAM's own policy for pollers has it,
 LAMBDA_LOGS = "Lambda uses it for the function; ministack writes logs without asking"
 SCHEDULER_CALLS = "EventBridge Scheduler uses it; ministack's asks nobody"
 MISSING_OR_FORBIDDEN = "decides whether a missing object is 404 or 403; ministack says 404 to everyone"
+GIVEN_UP = "only where a workload says `on_late: fail`, and none in workloads.yaml does"
 NO_CALLER = "only producers, people, Lambda, SQS and Scheduler call it, none of which has a role here"
 NAMED_BY_AWS = "AWS names it for a copy beside s3:GetObjectVersion; ministack asks for the latter alone"
 S3_FAILS = "only where S3 fails in the middle of an upload, which ministack does not"
@@ -27,6 +28,7 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "sqs:DeleteMessage on RequestQueue": LAMBDA_POLLS,
         "sqs:GetQueueAttributes on RequestQueue": LAMBDA_POLLS,
         "sqs:ChangeMessageVisibility on RequestQueue": LAMBDA_MAY_POLL,
+        "dynamodb:GetItem on RequestsTable": GIVEN_UP,
         "dynamodb:PutItem on RequestsTable": scenes.UrgentRequest,
         "dynamodb:UpdateItem on RequestsTable": scenes.OrphanedRequest,
         "dynamodb:GetItem on BatchesTable": scenes.OrphanedRequest,
@@ -34,6 +36,9 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "s3:PutObject on ContentBucket/segments/*": scenes.PatientRequest,
         "s3:PutObject on ContentBucket/requests/*": scenes.LargeUrgentRequest,
         "s3:PutObject on ContentBucket/rejected/*": scenes.RejectedMessage,
+        "s3:PutObject on ContentBucket/results/*": GIVEN_UP,
+        "s3:GetObjectVersion on ContentBucket/inbox/*": scenes.ClaimedRequest,
+        "s3:ListBucket on ContentBucket": MISSING_OR_FORBIDDEN,
         "sqs:SendMessage on RealtimeQueue": scenes.UrgentRequest,
         "sqs:SendMessage on BatchQueue": scenes.PatientRequest,
         "sqs:SendMessage on RejectedQueue": scenes.RejectedMessage,
