@@ -67,7 +67,11 @@ def run(options: Options, console: Console, *, then: Then = nothing_more) -> lis
         _tell(report, gathered, wrong, options, console)
         if not wrong:
             wrong = then(stack, answerer, say)
-            _tell_failures(wrong, console)
+        elif options.secured:
+            wrong += [
+                f"{function} was denied something: does its role lack a permission?" for function in _denied(stack)
+            ]
+        _tell_failures(wrong, console)
         if wrong:
             _save_logs(stack, console)
         if options.keep:
@@ -159,8 +163,7 @@ def _tell(report: Report, gathered: Evidence, wrong: Sequence[str], options: Opt
     else:
         console.print(f"Clocks       Claude's own time passes {claude.SPEED} times as fast here, in both lanes")
     if options.secured:
-        console.print("Roles        enforced: each function had the permissions of its own role, and TLS")
-    _tell_failures(wrong, console)
+        console.print("Roles        enforced, and TLS: each function had its own role's permissions")
     if not wrong:
         same = "ledger = stored answers" + ("" if gathered.account is None else " = emulator's account")
         console.print(f"Adds up      {same} = {exact(report.cost)} micro-dollars", highlight=False, soft_wrap=True)
@@ -174,14 +177,18 @@ def _tell_failures(wrong: Sequence[str], console: Console) -> None:
         console.print(f"[bold red]FAILED[/bold red]       {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
+def _denied(stack: Stack) -> list[str]:
+    """The functions whose logs tell of a call that AWS refused them."""
+    return [
+        function for function in WORKERS if any("AccessDenied" in line for line in stack.logs(f"{function}Function"))
+    ]
+
+
 def _save_logs(stack: Stack, console: Console) -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
     for function in WORKERS:
         with suppress(ClientError):
-            log = "\n".join(stack.logs(f"{function}Function"))
-            (LOGS / f"{function}.log").write_text(log, encoding="utf-8")
-            if "AccessDenied" in log:
-                console.print(f"{function} was denied something: perhaps its role lacks a permission", highlight=False)
+            (LOGS / f"{function}.log").write_text("\n".join(stack.logs(f"{function}Function")), encoding="utf-8")
     console.print(f"The functions' logs are in {_short(LOGS)}", highlight=False, soft_wrap=True)
 
 

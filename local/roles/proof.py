@@ -30,7 +30,7 @@ def prove(cast: Cast, stage: Stage, say: Callable[[str], None]) -> list[str]:
     def play(scene: type[Scene]) -> list[str]:
         wrong = list(_play(scene, cast[scene], stage))
         if not wrong:
-            say(f"{scene.function}, {scene.__name__}: denied in each of {len(cast[scene])} ways")
+            say(f"{scene.function}, {scene.__name__}: {len(cast[scene])} taken away, {len(cast[scene])} denied")
         return wrong
 
     with stage.quiet(), ThreadPoolExecutor() as pool:

@@ -132,14 +132,12 @@ class RecoveredRequest(AnsweredRequest):
         self.record = self.stage.record("RealtimeQueue", self.record["body"])
 
 
-class UnknownRequest(Scene):
-    """Nobody has accepted it: it goes to the dead letters."""
-
-    function = "RealtimeInvokerFunction"
+class UnknownRequest(AnsweredRequest):
+    """It has no row any more: it goes to the dead letters."""
 
     def prepare(self) -> None:
-        request = self.stage.request("live-chat")
-        self.record = self.stage.record("RealtimeQueue", {**request, "key": key_of(request), "metadata": {}})
+        super().prepare()
+        self.stage.delete("RequestsTable", {"request_key": key_of(self.request)})
 
 
 # --- Claude's key ----------------------------------------------------------------------------------------------------

@@ -134,6 +134,9 @@ class Stage:
         kept = {name: value for name, value in item.items() if value is not None}
         self._stack.client("dynamodb").put_item(TableName=self._stack.physical[table], Item=_written(kept))
 
+    def delete(self, table: str, key: Mapping[str, Any]) -> None:
+        self._stack.client("dynamodb").delete_item(TableName=self._stack.physical[table], Key=_written(key))
+
     def make_due(self, item_id: str) -> None:
         """A segment or batch that the poller takes up at its next tick."""
         self.change("BatchesTable", {"item_id": item_id}, next_action_at=long_ago())
