@@ -1,6 +1,6 @@
 """How every command speaks: tables for people, JSON for programs, and errors that say what to change.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or bad input. Results go to stdout, everything else to stderr.
+Exit codes and options stand in `cli.conventions`. Results go to stdout, everything else to stderr.
 """
 
 import json
@@ -12,13 +12,15 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from cli.conventions import Exit
+
 CENT = Decimal("0.01")
 
 
 class BadInputError(click.ClickException):
     """The given file or option cannot be used; the message names the place and the remedy."""
 
-    exit_code = 2
+    exit_code = Exit.USAGE
 
 
 def console() -> Console:
@@ -34,6 +36,12 @@ def cents(dollars: Decimal) -> Decimal:
 def money(dollars: Decimal) -> str:
     """`$4,800.00`; what is not nothing but less than a cent is not shown as nothing."""
     return "<$0.01" if 0 < dollars < CENT / 2 else f"${cents(dollars):,}"
+
+
+def micro_money(micro_usd: Decimal) -> str:
+    """Micro-dollars as `$9.24`, or as many decimals as a small amount needs to be seen."""
+    dollars = micro_usd / 1_000_000
+    return f"${dollars:,.4f}" if 0 < dollars < 1 else f"${dollars:,.2f}"
 
 
 def printable(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from local import ministack, parameters
 from local.host import ROOT, host_parameters, is_running
@@ -39,6 +40,10 @@ _PATIENT = Config(read_timeout=300, retries={"total_max_attempts": 2})
 
 class AlreadyRunningError(Exception):
     """Another process runs a local stack in the same folder."""
+
+
+class NotDeployedError(Exception):
+    """A local stack runs, but its template is not deployed yet."""
 
 
 class FunctionFailedError(Exception):
@@ -158,16 +163,40 @@ class LocalStack:
         return self._folder / "stack.json"
 
 
+def running_stack(folder: Path = FOLDER) -> Stack | None:
+    """The stack that runs in this folder, whoever started it; None where none does. Raises NotDeployedError."""
+    state_file = folder / "stack.json"
+    if not state_file.exists():
+        return None
+    state = json.loads(state_file.read_text())
+    left = Ministack(pid=state["pid"], endpoint=state["endpoint"], certificate=_path(state["certificate"]))
+    if not left.is_alive():
+        return None
+    try:
+        return _described(left)
+    except (ClientError, KeyError) as error:
+        raise NotDeployedError(f"the local stack at {left.endpoint} is still being deployed") from error
+
+
 def client(service: str, running: Ministack) -> Any:
     """An AWS client of a running ministack, whatever AWS settings the user has."""
-    session: Any = boto3.Session(
+    return session().client(service, **place(running), config=_PATIENT)
+
+
+def session() -> Any:
+    """An AWS session for ministack, in which nothing of the user's own settings counts."""
+    return boto3.Session(
         botocore_session=botocore.session.Session(session_vars=_NO_SETTINGS),
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
     )
+
+
+def place(running: Ministack) -> dict[str, Any]:
+    """What tells a client of the session where ministack is."""
     verify = str(running.certificate) if running.certificate else False
-    return session.client(service, endpoint_url=running.endpoint, verify=verify, config=_PATIENT)
+    return {"endpoint_url": running.endpoint, "verify": verify}
 
 
 def _described(running: Ministack) -> Stack:

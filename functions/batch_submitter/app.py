@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from lanekeeper import clock, connections, dynamo
+from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
@@ -45,7 +45,7 @@ def _seal(settings: BatchSubmitterSettings) -> Seal:
     advance = Advance(
         batches=batches,
         spool=Spool(connections.s3(), settings.content_bucket),
-        claude=Claude(connect(connections.claude_key(settings.claude_secret_arn), settings.claude_url)),
+        claude=Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url)),
         clock=clock.now,
         settle_after=timedelta(seconds=settings.settle_seconds),
     )

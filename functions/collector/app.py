@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from lanekeeper import clock, connections, dynamo
+from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
 from lanekeeper.events import CompletionBus
@@ -53,7 +53,7 @@ def _collect(settings: CollectorSettings) -> Collect:
         store=Store(
             batches=batches,
             spool=spool,
-            claude=Claude(connect(connections.claude_key(settings.claude_secret_arn), settings.claude_url)),
+            claude=Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url)),
             prices=prices,
             entropy=os.urandom,
         ),

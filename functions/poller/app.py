@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from lanekeeper import clock, connections, dynamo
+from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
@@ -25,7 +25,7 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
 
 def _tick(settings: PollerSettings) -> Tick:
     batches = BatchesTable(dynamo.client(), settings.batches_table)
-    claude = Claude(connect(connections.claude_key(settings.claude_secret_arn), settings.claude_url))
+    claude = Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url))
     return Tick(
         batches=batches,
         claude=claude,

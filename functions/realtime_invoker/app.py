@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from lanekeeper import clock, connections, dynamo
+from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.claude import Claude, connect
 from lanekeeper.events import CompletionBus
 from lanekeeper.ledger import Ledger
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _answer(settings: RealtimeInvokerSettings) -> Answer:
     requests = RequestsTable(dynamo.client(), settings.requests_table)
-    claude_key = connections.claude_key(settings.claude_secret_arn)
+    claude_key = secret.claude_key(settings.claude_secret_arn)
     return Answer(
         requests=requests,
         claude=Claude(connect(claude_key, settings.claude_url)),

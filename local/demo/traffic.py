@@ -1,19 +1,15 @@
-"""The demo's producer: lines of a file onto the request queue, ten messages and at most 1 MiB a call."""
+"""The demo's producer: lines of a file onto the request queue, as they are."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from lanekeeper.client.sending import MOST_BYTES, group_of, packs, send_pack, size_of
 from lanekeeper.identity import request_key
 
-MOST_MESSAGES = 10  # of one SendMessageBatch
-MOST_BYTES = 1_048_576  # of one message, and of all messages of one call
-_GROUP = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}", re.ASCII)
+TOO_LONG = "message_too_long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +17,9 @@ class Line:
     """One line of the file, whatever it holds."""
 
     number: int
-    text: str
+    body: str
     group: str  # the message group: keeps the queue fair between workloads
     key: str | None  # of the request's row; None where the line names no request
-
-    @property
-    def size(self) -> int:
-        return len(self.text.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +41,15 @@ def line_of(number: int, text: str) -> Line:
     request = _object(text)
     workload, request_id = request.get("workload"), request.get("id")
     named = isinstance(workload, str) and isinstance(request_id, str)
-    group = workload if isinstance(workload, str) and _GROUP.fullmatch(workload) else "unreadable"
-    return Line(number, text, group, request_key(str(workload), str(request_id)) if named else None)
+    return Line(number, text, group_of(workload), request_key(str(workload), str(request_id)) if named else None)
 
 
 def send(sqs: Any, queue_url: str, lines: Sequence[Line]) -> Iterator[list[Sent]]:
     """Sends every line once, in order; yields after each call what became of its lines."""
-    yield [Sent(line, None, "message_too_long") for line in lines if line.size > MOST_BYTES]
-    for pack in packs(line for line in lines if line.size <= MOST_BYTES):
-        yield _send_pack(sqs, queue_url, pack)
-
-
-def packs(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """As many lines as one call takes, and again."""
-    pack: list[Line] = []
-    size = 0
-    for line in lines:
-        if pack and (len(pack) == MOST_MESSAGES or size + line.size > MOST_BYTES):
-            yield pack
-            pack, size = [], 0
-        pack.append(line)
-        size += line.size
-    if pack:
-        yield pack
-
-
-def _send_pack(sqs: Any, queue_url: str, pack: Sequence[Line]) -> list[Sent]:
-    entries = [{"Id": str(n), "MessageBody": line.text, "MessageGroupId": line.group} for n, line in enumerate(pack)]
-    try:
-        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
-    except ClientError as error:
-        return _refused_whole(sqs, queue_url, pack, str(error.response["Error"]["Code"]))
-    ids = {entry["Id"]: entry["MessageId"] for entry in answer.get("Successful", [])}
-    codes = {entry["Id"]: entry["Code"] for entry in answer.get("Failed", [])}
-    return [Sent(line, ids.get(str(n)), codes.get(str(n))) for n, line in enumerate(pack)]
-
-
-def _refused_whole(sqs: Any, queue_url: str, pack: Sequence[Line], code: str) -> list[Sent]:
-    """One line spoils a call: send each by itself, so that only that one is refused."""
-    if len(pack) == 1:
-        return [Sent(pack[0], None, code)]
-    return [sent for line in pack for sent in _send_pack(sqs, queue_url, [line])]
+    yield [Sent(line, None, TOO_LONG) for line in lines if size_of(line) > MOST_BYTES]
+    for pack in packs(line for line in lines if size_of(line) <= MOST_BYTES):
+        receipts = zip(pack, send_pack(sqs, queue_url, pack), strict=True)
+        yield [Sent(line, receipt.message_id, receipt.code or None) for line, receipt in receipts]
 
 
 def _object(text: str) -> dict[str, Any]:

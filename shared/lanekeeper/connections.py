@@ -1,18 +1,15 @@
-"""Clients of AWS and of Claude, made once per process and kept alive between invocations."""
+"""Clients of AWS, made once per process and kept alive between invocations."""
 
 from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
-from aws_lambda_powertools.utilities import parameters
 from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
-
-KEY_AGE_SECONDS = 300  # a rotated key is picked up within this
 
 # A call that hangs must not outlive the time that a function keeps back for it.
 CONFIG = Config(
@@ -33,8 +30,3 @@ def s3() -> "S3Client":
 @cache
 def eventbridge() -> "EventBridgeClient":
     return boto3.client("events", config=CONFIG)
-
-
-def claude_key(secret_arn: str) -> str:
-    """The API key, from Secrets Manager, kept for a few minutes."""
-    return str(parameters.get_secret(secret_arn, max_age=KEY_AGE_SECONDS)).strip()

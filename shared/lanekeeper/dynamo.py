@@ -1,7 +1,7 @@
 """How we speak to DynamoDB: plain Python values, conditions on every write, the outcome as a value."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,28 @@ from botocore.exceptions import ClientError
 from lanekeeper.connections import CONFIG
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from types import ModuleType
+
+    from mypy_boto3_dynamodb import DynamoDBClient, DynamoDBServiceResource
 
 Item = dict[str, Any]
+
+GET_AT_ONCE = 100  # keys in one BatchGetItem
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 _deserializer = TypeDeserializer()
 
 
 @cache
 def client() -> "DynamoDBClient":
+    """The client that a function keeps between invocations."""
+    return plain_client(boto3)
+
+
+def plain_client(session: "ModuleType | boto3.Session", **where: Any) -> "DynamoDBClient":
     """The client under boto3's resource: it takes and gives plain Python values instead of {"S": …}."""
-    return boto3.resource("dynamodb", config=CONFIG).meta.client
+    resource: DynamoDBServiceResource = session.resource("dynamodb", **{"config": CONFIG, **where})
+    return resource.meta.client
 
 
 def change(
@@ -95,6 +106,21 @@ def query_all(dynamodb: "DynamoDBClient", **arguments: Any) -> Iterable[Item]:
     """Every item of a query, page after page."""
     for page in dynamodb.get_paginator("query").paginate(**arguments):
         yield from page["Items"]
+
+
+def get_many(
+    dynamodb: "DynamoDBClient", table: str, keys: Sequence[Mapping[str, Any]], *, sleep: Callable[[float], None]
+) -> Iterator[Item]:
+    """The items that exist among these keys, each named once; where DynamoDB is busy it is asked again, more slowly."""
+    for start in range(0, len(keys), GET_AT_ONCE):
+        wanted: Any = {table: {"Keys": list(keys[start : start + GET_AT_ONCE])}}
+        pause = FIRST_PAUSE
+        while wanted:
+            answer = dynamodb.batch_get_item(RequestItems=wanted)
+            yield from answer["Responses"].get(table, [])
+            if wanted := answer.get("UnprocessedKeys"):
+                sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def condition_failed(error: ClientError) -> bool:

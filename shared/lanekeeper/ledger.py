@@ -23,10 +23,10 @@ class LedgerRow:
 
     workload: str
     day: str  # UTC; Claude's end of the batch, or the attempt's start: a repeat after midnight writes the same row
-    entry: str  # batch#<batch>#<model> or realtime#<request key>#<attempt>
+    entry: str  # batch#<batch>#<model>, realtime#<request key>#<attempt> or recorded#<sha256 of Claude's message id>
     lane: Lane
     model: str
-    kind: str  # answer, or possible_duplicate: a call whose answer nobody saw
+    kind: str  # answer; possible_duplicate: a call whose answer nobody saw; recorded: a call that its caller reports
     requests: int
     tokens: Mapping[str, int]
     cost_micro_usd: Decimal | None

@@ -64,8 +64,13 @@ def registry_of(document: Any) -> Registry:
     return {name: _workload(name, fields or {}) for name, fields in document.items()}
 
 
+def is_workload_name(name: Any) -> bool:
+    """Whether a workload could have this name: 1 to 40 of a-z, 0-9 and -, not starting with -."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
 def _workload(name: Any, fields: Any) -> Workload:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not is_workload_name(name):
         raise RegistryError(f"workload {name!r}: a name is 1 to 40 of a-z, 0-9 and -, not starting with -")
     if not isinstance(fields, Mapping):
         raise RegistryError(f"workload {name}: settings are a mapping, like {{max_latency: 24h}}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lanekeeper.client.sending import size_of
 from lanekeeper.policy import registry_of
 from local.demo.live import live_lines, most_it_can_cost
 from local.demo.options import DAILY_REQUESTS, REAL_CLAUDE, UsageError, read_options
@@ -67,7 +68,7 @@ def test_live_requests_are_few_small_and_in_both_lanes() -> None:
     registry = registry_of({"live-chat": {"max_latency": "5m"}, "content-pipeline": {"max_latency": "24h"}})
     assert {line.group for line in lines} == set(registry)
     assert len({line.key for line in lines}) == len(lines) <= 6
-    assert max(line.size for line in lines) < 500
+    assert max(map(size_of, lines)) < 500
 
 
 def test_live_says_what_it_can_cost_at_most() -> None:

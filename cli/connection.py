@@ -1,0 +1,91 @@
+"""The way to a stack: the local one where it runs and nothing else was asked for, else the one in AWS."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+import click
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+
+from cli.conventions import UnreachableError, Where
+from lanekeeper.client import Addresses, Client, UnknownStackError, client_of, connect
+from local.stack import NotDeployedError, place, running_stack, session
+
+# Each of these says that the user means something else than the local stack.
+SAID_ELSEWHERE = ("AWS_PROFILE", "AWS_ENDPOINT_URL")
+
+_CREDENTIALS = "there are no AWS credentials: log in as for the AWS CLI, name a --profile, or KEEP=1 make demo"
+_WORDS: tuple[tuple[type[BotoCoreError], str], ...] = (
+    (NoCredentialsError, _CREDENTIALS),
+    (PartialCredentialsError, _CREDENTIALS),
+    (TokenRetrievalError, "the AWS login has expired: log in again (aws sso login)"),
+    (SSOError, "the AWS login has expired: log in again (aws sso login)"),
+    (NoRegionError, "no AWS region is set: name one with --region or AWS_REGION"),
+)
+_EXPIRED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+
+
+def connected(where: Where) -> Client:
+    """A client of the stack that is meant. Raises UnreachableError."""
+    with understandable():
+        return _local(where) or connect(where.name, session=_session(where))
+
+
+def _session(where: Where) -> boto3.Session:
+    """The region as the AWS CLI finds it: the SDK does not read AWS_REGION."""
+    region = where.region or os.environ.get("AWS_REGION") or None
+    return boto3.Session(profile_name=where.profile, region_name=region)
+
+
+@contextmanager
+def understandable() -> Iterator[None]:
+    """What AWS and the way to it say, in words that tell what to do: UnreachableError instead."""
+    try:
+        yield
+    except ClientError as error:
+        raise UnreachableError(_refused(error)) from error
+    except ProfileNotFound as error:
+        raise UnreachableError(f"{error}: name one of `aws configure list-profiles`") from error
+    except BotoCoreError as error:
+        words = next((words for kind, words in _WORDS if isinstance(error, kind)), None)
+        raise UnreachableError(words or f"AWS cannot be reached: {error}") from error
+    except UnknownStackError as error:
+        raise UnreachableError(f"{error} (--stack, --region, --profile)") from error
+    except NotDeployedError as error:
+        raise UnreachableError(f"{error}: wait for it, or name another stack with --stack") from error
+
+
+def _local(where: Where) -> Client | None:
+    said = (where.stack, where.profile, where.region, *map(os.environ.get, SAID_ELSEWHERE))
+    if any(said) or (stack := running_stack()) is None:
+        return None
+    click.echo(f"using the local stack at {stack.endpoint}; --stack names another", err=True)
+    return client_of(Addresses.of_outputs("of the demo", stack.outputs), session(), **place(stack.ministack))
+
+
+def _refused(error: ClientError) -> str:
+    code = error.response["Error"]["Code"].rpartition(".")[2]
+    if code in _EXPIRED:
+        return "AWS does not know these credentials, or they have expired: log in again, or name a --profile"
+    if code in _DENIED:
+        return f"these AWS credentials may not {error.operation_name}: docs/client.md lists what a producer needs"
+    return f"AWS answered {code} to {error.operation_name}: {error.response['Error'].get('Message', '')}"

@@ -1,0 +1,116 @@
+"""One run of `lanekeeper result`: find the rows, read the answers' bytes, print them in the order of the ids."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from cli.connection import connected, understandable
+from cli.conventions import Exit, Where
+from cli.output import BadInputError
+from cli.progress import Counter
+from cli.result_text import show
+from lanekeeper import registry
+from lanekeeper.client import Answer, Client, Outcome, Status, Ticket, TimedOutError
+from lanekeeper.errors import RegistryError
+from lanekeeper.identity import request_key
+from lanekeeper.policy import registry_of
+
+READS_AT_ONCE = 8
+REGISTRY = Path("workloads.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One id, and what there is of it: no status where it is unknown, no answer while it is on its way."""
+
+    id: str
+    status: Status | None
+    answer: Answer | None
+
+    @property
+    def exit_code(self) -> Exit:
+        if self.status is None:
+            return Exit.UNKNOWN
+        if self.status.outcome is None:
+            return Exit.NOT_YET
+        has_answer = (
+            self.status.outcome is Outcome.SUCCEEDED and self.answer is not None and self.answer.line is not None
+        )
+        return Exit.DONE if has_answer else Exit.FAILED
+
+
+def run(
+    ids: Sequence[str], workload: str | None, where: Where, *, wait: bool, timeout: float | None, as_json: bool
+) -> Exit:
+    """Prints what there is; raises BadInputError where an id is ambiguous."""
+    workloads = _workloads() if workload is None else [workload]
+    client = connected(where)
+    with understandable():
+        statuses = _statuses(client, ids, workloads)
+        if wait:
+            statuses = _ended(client, statuses, timeout)
+        codes = set()
+        for found in _read(client, statuses):
+            show(found.id, found.status, found.answer, as_json=as_json)
+            codes.add(found.exit_code)
+    return next(code for code in (Exit.FAILED, Exit.UNKNOWN, Exit.NOT_YET, Exit.DONE) if code in codes)
+
+
+def _workloads() -> list[str]:
+    """The names in ./workloads.yaml, or in the one beside the package."""
+    path = next((path for path in (REGISTRY, registry.PATH) if path.exists()), None)
+    if path is None:
+        raise BadInputError("there is no workloads.yaml here to look the workload up in: name it with --workload")
+    try:
+        return list(registry_of(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    except (yaml.YAMLError, UnicodeDecodeError, RegistryError) as error:
+        raise BadInputError(f"{path} cannot be read: {error}; or name the workload with --workload") from error
+
+
+def _statuses(client: Client, ids: Sequence[str], workloads: Sequence[str]) -> list[tuple[str, Status | None]]:
+    keys = {request_id: [request_key(workload, request_id) for workload in workloads] for request_id in ids}
+    rows = client.statuses([key for each in keys.values() for key in each])
+    return [
+        (request_id, _only(request_id, [rows[key] for key in keys[request_id] if key in rows])) for request_id in ids
+    ]
+
+
+def _only(request_id: str, found: Sequence[Status]) -> Status | None:
+    if len(found) > 1:
+        names = ", ".join(status.workload for status in found)
+        raise BadInputError(f"{request_id} stands under several workloads ({names}): name one with --workload")
+    return found[0] if found else None
+
+
+def _ended(
+    client: Client, statuses: Sequence[tuple[str, Status | None]], timeout: float | None
+) -> list[tuple[str, Status | None]]:
+    """The same, once each that is known has its end or the time is up."""
+    tickets = {
+        Ticket(workload=status.workload, id=request_id)
+        for request_id, status in statuses
+        if status is not None and status.outcome is None
+    }
+    ends: dict[str, Status] = {}
+    with Counter("waiting", len(tickets), forecast=False, clock=client.clock) as counter:
+        try:
+            for _, end in client.settled(tickets, timeout=timeout):
+                if isinstance(end, Status):
+                    ends[end.key] = end
+                counter.advance(1)
+        except TimedOutError:
+            pass  # the caller says of each what is missing
+    return [(request_id, status and ends.get(status.key, status)) for request_id, status in statuses]
+
+
+def _read(client: Client, statuses: Sequence[tuple[str, Status | None]]) -> Iterator[Found]:
+    def read(request_id: str, status: Status | None) -> Found:
+        if status is None or status.outcome is None:
+            return Found(request_id, status, None)
+        return Found(request_id, status, client.answer(status.workload, request_id, status))
+
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        yield from pool.map(lambda each: read(*each), statuses)
