@@ -45,6 +45,10 @@ setup: .venv/.ready .tools/sam/.ready .tools/ministack/.ready ## set up all envi
 demo: setup ## the whole system on this machine: deploy, send a day's requests, show the bill
 	@.venv/bin/python -m local.demo
 
+.PHONY: check-roles
+check-roles: setup ## the demo with the functions' roles enforced, then each permission taken away in turn
+	@.venv/bin/python -m local.roles
+
 .PHONY: demo-stop
 demo-stop: .venv/.ready ## end what KEEP=1 make demo left running
 	@.venv/bin/python -m local.demo.stop

@@ -1,5 +1,6 @@
 """The emulator of AWS as a child process that leaves nothing behind: ministack, in a process group of its own."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 from zlib import crc32
@@ -41,12 +43,20 @@ class Ministack:
 
     def is_alive(self) -> bool:
         """Whether a ministack answers at the endpoint."""
+        return self._health() is not None
+
+    def enforces_roles(self) -> bool:
+        """Whether it checks each call against the caller's permissions, by its own account."""
+        return (self._health() or {}).get("auth") == "enabled"
+
+    def _health(self) -> dict[str, Any] | None:
         trust = ssl.create_default_context(cafile=self.certificate) if self.certificate_exists() else None
         try:
             with urlopen(f"{self.endpoint}/_ministack/health", timeout=5, context=trust) as answer:  # noqa: S310
-                return bool(answer.status == 200)
-        except (URLError, OSError):
-            return False
+                health: dict[str, Any] = json.load(answer)
+        except (URLError, OSError, ValueError):
+            return None
+        return health
 
     def certificate_exists(self) -> bool:
         return self.certificate is not None and self.certificate.exists()

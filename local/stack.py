@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local import ministack, parameters
@@ -30,6 +31,11 @@ _NO_SETTINGS: dict[str, Any] = {
     "config_file": (None, [], os.devnull, None),
     "credentials_file": (None, [], os.devnull, None),
 }
+
+
+# A function's first start takes seconds on an idle machine and minutes on a busy one; a call that was given up and
+# repeated would only start another.
+_PATIENT = Config(read_timeout=300, retries={"total_max_attempts": 2})
 
 
 class AlreadyRunningError(Exception):
@@ -174,7 +180,7 @@ def running_stack(folder: Path = FOLDER) -> Stack | None:
 
 def client(service: str, running: Ministack) -> Any:
     """An AWS client of a running ministack, whatever AWS settings the user has."""
-    return session().client(service, **place(running))
+    return session().client(service, **place(running), config=_PATIENT)
 
 
 def session() -> Any:

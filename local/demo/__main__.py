@@ -3,12 +3,13 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from rich.console import Console
 
 from local.demo.claude import EmulatorFailedError
-from local.demo.options import UsageError, read_options
-from local.demo.run import run
+from local.demo.options import Options, UsageError, read_options
+from local.demo.run import Then, nothing_more, run
 from local.host import UnsupportedHostError
 from local.ministack import MinistackFailedError
 from local.sam import SamFailedError
@@ -26,10 +27,14 @@ CANNOT_RUN = (
 
 def main() -> int:
     """0 where everything adds up, 1 where something does not, 2 where the demo could not run."""
-    console = Console()
+    return carry_out(lambda: read_options(os.environ), Console())
+
+
+def carry_out(options: Callable[[], Options], console: Console, *, then: Then = nothing_more) -> int:
+    """Runs the demo, and `then` what is to be tried on the same stack; the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us also ends what we have started
     try:
-        wrong = run(read_options(os.environ), console)
+        wrong = run(options(), console, then=then)
     except CANNOT_RUN as error:
         console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         return 2

@@ -18,7 +18,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """REQUESTS, CLAUDE_URL, ANTHROPIC_API_KEY, LIVE, JSON, KEEP and MINUTES, read and checked."""
+    """REQUESTS, CLAUDE_URL, ANTHROPIC_API_KEY, LIVE, JSON, KEEP, SECURED and MINUTES, read and checked."""
 
     requests: Path
     claude_url: str | None  # None: the emulator, started and asked for its account
@@ -26,6 +26,7 @@ class Options:
     live: bool  # the real Claude, a handful of small requests
     json_file: Path | None
     keep: bool
+    secured: bool  # the functions' roles and the TLS-only policies are enforced
     minutes: float | None  # the most to wait for answers; None: by the number of requests
 
     @property
@@ -51,6 +52,7 @@ def read_options(environment: Mapping[str, str]) -> Options:
         live=live,
         json_file=_target(environment.get("JSON", "")),
         keep=_switch(environment, "KEEP"),
+        secured=_switch(environment, "SECURED"),
         minutes=_minutes(environment.get("MINUTES"), PATIENCE_MINUTES if url else None),
     )
 

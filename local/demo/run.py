@@ -44,8 +44,19 @@ class Claude:
     account: Callable[[], dict[str, Any]] | None
 
 
-def run(options: Options, console: Console) -> list[str]:
-    """Returns what failed, a sentence each. Raises UsageError and whatever keeps the stack from starting."""
+Then = Callable[[Stack, Claude, Callable[[str], None]], list[str]]
+
+
+def nothing_more(_stack: Stack, _answerer: Claude, _say: Callable[[str], None]) -> list[str]:
+    """The demo is all."""
+    return []
+
+
+def run(options: Options, console: Console, *, then: Then = nothing_more) -> list[str]:
+    """Returns what failed, a sentence each. Raises UsageError and whatever keeps the stack from starting.
+
+    `then` goes on with the same stack once the demo has passed, and also says what failed.
+    """
     say = Steps(console)
     lines = _lines(options, say)
     with _claude(options, say) as answerer, _stack(options, answerer, say) as stack:
@@ -54,6 +65,13 @@ def run(options: Options, console: Console) -> list[str]:
         report = report_of(gathered, emulated=answerer.account is not None)
         wrong += failures(gathered, standard_prices())
         _tell(report, gathered, wrong, options, console)
+        if not wrong:
+            wrong = then(stack, answerer, say)
+        elif options.secured:
+            wrong += [
+                f"{function} was denied something: does its role lack a permission?" for function in _denied(stack)
+            ]
+        _tell_failures(wrong, console)
         if wrong:
             _save_logs(stack, console)
         if options.keep:
@@ -92,7 +110,8 @@ def _claude(options: Options, say: Steps) -> Iterator[Claude]:
 
 def _stack(options: Options, answerer: Claude, say: Steps) -> LocalStack:
     parameters = PARAMETERS if answerer.account else PATIENT_PARAMETERS
-    return LocalStack({**parameters, "ClaudeUrl": answerer.url}, keep=options.keep, say=say)
+    settings = {**parameters, "ClaudeUrl": answerer.url}
+    return LocalStack(settings, secured=options.secured, keep=options.keep, say=say)
 
 
 def _store_key(stack: Stack, key: str | None) -> None:
@@ -105,8 +124,11 @@ def _drive(
     stack: Stack, lines: list[Line], options: Options, answerer: Claude, say: Steps, console: Console
 ) -> tuple[Evidence, list[str]]:
     """Sends, waits, and gathers what there is to know in the end."""
+    if stack.ministack.enforces_roles():
+        say("each call is checked against the caller's role from here on, and TLS is a must")
     say("warming the functions up: a first start takes seconds here")
-    warm(stack)
+    with console.status("starting their processes"):
+        warm(stack)
     say(f"sending {len(lines)} messages to {stack.outputs['RequestQueueUrl'].rpartition('/')[2]}")
     drive, limit = Drive(stack, lines, Rejections(stack)), time_limit(options.minutes, len(lines))
     with Watch(console, say, len(lines)) as watch:
@@ -140,14 +162,26 @@ def _tell(report: Report, gathered: Evidence, wrong: Sequence[str], options: Opt
         console.print("Not asked    the account of the Claude server: only our emulator keeps one")
     else:
         console.print(f"Clocks       Claude's own time passes {claude.SPEED} times as fast here, in both lanes")
-    for sentence in wrong:
-        console.print(f"[bold red]FAILED[/bold red]       {escape(sentence)}", highlight=False, soft_wrap=True)
+    if options.secured:
+        console.print("Roles        enforced, and TLS: each function had its own role's permissions")
     if not wrong:
         same = "ledger = stored answers" + ("" if gathered.account is None else " = emulator's account")
         console.print(f"Adds up      {same} = {exact(report.cost)} micro-dollars", highlight=False, soft_wrap=True)
     if options.json_file:
         text = json.dumps(document(report, gathered.account, wrong), indent=2)
         options.json_file.write_text(text + "\n", encoding="utf-8")
+
+
+def _tell_failures(wrong: Sequence[str], console: Console) -> None:
+    for sentence in wrong:
+        console.print(f"[bold red]FAILED[/bold red]       {escape(sentence)}", highlight=False, soft_wrap=True)
+
+
+def _denied(stack: Stack) -> list[str]:
+    """The functions whose logs tell of a call that AWS refused them."""
+    return [
+        function for function in WORKERS if any("AccessDenied" in line for line in stack.logs(f"{function}Function"))
+    ]
 
 
 def _save_logs(stack: Stack, console: Console) -> None:
@@ -162,6 +196,7 @@ def _tell_endpoints(stack: Stack, answerer: Claude, console: Console) -> None:
     for name, value in (
         ("AWS", f"AWS_ENDPOINT_URL={stack.endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"),
         ("Region", "AWS_DEFAULT_REGION=us-east-1"),
+        *[("Certificate", f"AWS_CA_BUNDLE={path}") for path in (stack.ministack.certificate,) if path],
         ("Queue", stack.outputs["RequestQueueUrl"]),
         ("Claude", answerer.url),
         ("Until", "the next make demo clears it away"),

@@ -1,6 +1,7 @@
 """Starts the functions' workers before the clock runs: on this machine each one's first start takes seconds."""
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,18 +21,21 @@ _BODIES: dict[str, dict[str, str]] = {
 
 
 def warm(stack: Stack) -> None:
-    """Calls every function as often at once as it has workers."""
+    """Calls every function as often at once as it has workers, and no more functions at once than there are cores."""
     calls = [function for function, workers in WORKERS.items() for _ in range(workers)]
 
     def call(function: str) -> None:
         with suppress(FunctionFailedError):
-            stack.invoke(f"{function}Function", _event(_BODIES.get(function)))
+            stack.invoke(f"{function}Function", idle_event(function))
 
-    with ThreadPoolExecutor(max_workers=len(calls)) as pool:
+    at_once = max(os.cpu_count() or 1, *WORKERS.values())
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         list(pool.map(call, calls))
 
 
-def _event(body: dict[str, str] | None) -> dict[str, Any]:
+def idle_event(function: str) -> dict[str, Any]:
+    """An event that makes the function do everything but work."""
+    body = _BODIES.get(function)
     if body is None:
         return {"Records": []}
     record = {

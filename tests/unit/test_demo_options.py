@@ -30,7 +30,12 @@ def test_the_key_goes_to_nobody_but_the_claude_that_was_asked_for() -> None:
 
 @pytest.mark.parametrize("value", ["0", "", "no", "false"])
 def test_a_switch_can_be_off(value: str) -> None:
-    assert not read_options({"KEEP": value, "LIVE": value}).keep
+    options = read_options({"KEEP": value, "LIVE": value, "SECURED": value})
+    assert (options.keep, options.live, options.secured) == (False, False, False)
+
+
+def test_roles_are_enforced_on_demand() -> None:
+    assert read_options({"SECURED": "1"}).secured
 
 
 @pytest.mark.parametrize(
