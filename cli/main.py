@@ -2,6 +2,7 @@
 
 import click
 
+from cli.forget import forget
 from cli.plan import plan
 
 
@@ -11,4 +12,5 @@ def main() -> None:
     """Every Claude request answered in time at the lowest price."""
 
 
+main.add_command(forget)
 main.add_command(plan)
