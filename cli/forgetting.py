@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import boto3
 
@@ -64,19 +65,18 @@ class Forgetting:
     versions: Versions
 
     def find(self, workload: str, request_id: str, *, now: datetime) -> Request:
-        """Raises UnknownRequestError where there is no row, StillOnItsWayError before the request has ended."""
+        """Raises UnknownRequestError where there is no row, StillOnItsWayError before it is answered."""
         row = self.requests.get(request_key(workload, request_id))
         if row is None or int(row["expires_at"]) < now.timestamp():
             raise UnknownRequestError("no request of that workload has this id, or it is older than 45 days")
         if "outcome" not in row:
             raise StillOnItsWayError("it has no answer yet: try again when it has")
-        _require_quiet("it was answered", row["finished_at"], now)
         return Request(request_id, row)
 
     def look(self, request: Request, *, now: datetime) -> list[Remnant]:
         """What is left of a request. Raises StillOnItsWayError where one of its batches is not done."""
         journey = self.follow(request.row)
-        _require_collected(journey, now)
+        _require_rest(request.row, journey, now)
         traces = Traces(request_id=request.id, row=request.row, journey=journey, versions=self.versions)
         return list(self._remnants(traces))
 
@@ -132,10 +132,10 @@ class Forgetting:
             yield line, trace.forget(line)
 
 
-def forgetting_in(session: boto3.Session, outputs: Mapping[str, str]) -> Forgetting:
-    """The deed in one stack, by the stack's outputs."""
-    dynamodb = session.resource("dynamodb").meta.client
-    versions = Versions(session.client("s3"), outputs["ContentBucketName"])
+def forgetting_in(session: boto3.Session, outputs: Mapping[str, str], **place: Any) -> Forgetting:
+    """The deed in one stack, by the stack's outputs; `place` says where AWS is, as boto3's clients take it."""
+    dynamodb = session.resource("dynamodb", **place).meta.client
+    versions = Versions(session.client("s3", **place), outputs["ContentBucketName"])
     return Forgetting(
         requests=RequestsTable(dynamodb, outputs["RequestsTableName"]),
         follow=Follow(batches=BatchesTable(dynamodb, outputs["BatchesTableName"]), versions=versions),
@@ -148,15 +148,12 @@ def _older(trace: Trace) -> tuple[Version, ...]:
     return tuple(each for each in trace.found.versions if each is not current and each.size is not None)
 
 
-def _require_collected(journey: Journey, now: datetime) -> None:
+def _require_rest(row: Item, journey: Journey, now: datetime) -> None:
+    """A function that began before the end, and was slow, may still write content: it is waited for."""
     for batch_id, item in journey.batches.items():
         if item["state"] != BatchState.COLLECTED:
             raise StillOnItsWayError(f"its batch {batch_id} is not collected yet: try again when it is")
-        _require_quiet(f"its batch {batch_id} was collected", item.get("lease_until"), now)
-
-
-def _require_quiet(what: str, since: str | None, now: datetime) -> None:
-    """A function that began before the end, and was slow, may still write content: it is waited for."""
-    quiet_at = moments.from_text(since) + QUIET if since else now
-    if quiet_at > now:
-        raise StillOnItsWayError(f"{what} a moment ago: try again after {moments.to_text(quiet_at)}")
+    ended = max(row["finished_at"], *(item.get("lease_until", "") for item in journey.batches.values()), "")
+    rests_at = moments.from_text(ended) + QUIET
+    if rests_at > now:
+        raise StillOnItsWayError(f"it ended a moment ago: try again after {moments.to_text(rests_at)}")

@@ -88,14 +88,14 @@ def test_a_rejected_message_is_deleted_by_its_message_id(answered: System) -> No
     (notice,) = answered.waiting("RejectedQueue")
     first, second = (run("--rejected", notice["event_id"], "--yes") for _ in range(2))
 
-    assert (first.exit_code, second.exit_code) == (0, 3)
+    assert (first.exit_code, second.exit_code) == (0, 5)
     assert not places_of("broken-canary", answered)
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        pytest.param(["unknown", "--workload", "content-pipeline"], 3, "no request of that workload", id="unknown"),
+        pytest.param(["unknown", "--workload", "content-pipeline"], 5, "no request of that workload", id="unknown"),
         pytest.param([CANARY], 2, "--workload", id="no-workload"),
         pytest.param([], 2, "--rejected MESSAGE_ID", id="nothing-named"),
         pytest.param([CANARY, "--workload", "w", "--rejected", "m"], 2, "--rejected", id="both-named"),
