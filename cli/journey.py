@@ -65,8 +65,10 @@ class Follow:
             journey.segments[segment] = sequence
             for batch_id, item in self._carriers(segment, sequence):
                 journey.batches[batch_id] = item
-                todo += [member.segment for member in batch_of(item).members]
                 todo += self._indexed(f"segments/{batch_id}-r")
+            if is_rebuffered(segment):
+                former = batch_of(journey.batches[batch_of_rebuffered(segment)])
+                todo += [member.segment for member in former.members]
 
     def _left_behind(self, journey: Journey, row: Mapping[str, str]) -> list[str]:
         """Segments between its acceptance and its first home: their classifier died before the commit."""
@@ -74,7 +76,8 @@ class Follow:
         if not first_homes:
             return []
         accepted = ulid(moments.from_text(row["accepted_at"]) - ROUNDING, bytes(10))
-        return list(self._indexed("segments/", after=f"segments/{accepted}", until=index_key(min(first_homes))))
+        between = self._indexed("segments/", after=f"segments/{accepted}", until=index_key(min(first_homes)))
+        return [segment for segment in between if segment not in journey.segments]
 
     def _indexed(self, prefix: str, *, after: str = "", until: str = "") -> Iterator[str]:
         """The segments whose index, or an old version of it, lies there."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from cli.journey import Journey
+from cli.journey import Journey, TraceLostError
 from cli.versions import Versioned, Versions
 from lanekeeper import moments
 from lanekeeper.forgotten import forgotten_answer, forgotten_entry, forgotten_message, forgotten_prompt
@@ -27,7 +27,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """All traces of one request, as the bucket stands now."""
+    """All traces of one request, as the bucket stands now. Raises TraceLostError where one cannot be followed."""
 
     request_id: str
     row: Mapping[str, str]
@@ -48,10 +48,13 @@ class Traces:
             entry = _where("key", self.row["request_key"], forgotten_entry)
             for found in self._named(index_key(segment)):
                 yield Trace(what="id and metadata", found=found, forget=entry)
-            if sequence is not None:
+            for found in self._named(lines_key(segment)):
+                if sequence is None:
+                    raise TraceLostError(
+                        f"the index of segment {segment} is gone: its lines leave by the retention rule"
+                    )
                 prompt = _where("custom_id", custom_id(segment, sequence), forgotten_prompt)
-                for found in self._named(lines_key(segment)):
-                    yield Trace(what="prompt", found=found, forget=prompt)
+                yield Trace(what="prompt", found=found, forget=prompt)
 
     def _answers(self) -> Iterator[Trace]:
         answer = _where("id", self.request_id, forgotten_answer)

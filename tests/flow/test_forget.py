@@ -273,6 +273,43 @@ def test_what_expired_is_forgotten_in_the_versions_that_are_still_kept(system: S
     assert not system.objects("")
 
 
+def test_a_round_that_its_row_does_not_name_is_forgotten_too(system: System) -> None:
+    ask(system)
+    system.fault(route="batch_rows", outcome="expired")
+    system.run_until_answered(rounds=2)
+    row = system.row(CANARY) or {}
+    first = min(item["item_id"] for item in system.items("BatchesTable") if item["item_id"].startswith("segment#"))
+    system.table("RequestsTable").put_item(Item=row | {"segment": first.removeprefix("segment#")})
+    assert row["segment"] != first.removeprefix("segment#")
+    forget(system)
+
+    assert not places_of(CANARY, system)
+
+
+def test_an_answer_that_lies_where_only_its_row_says_is_forgotten(system: System) -> None:
+    ask_urgently(system)
+    system.run()
+    row, s3, bucket = system.row(CANARY, "live-chat") or {}, boto3.client("s3"), system.ids["ContentBucket"]
+    place = "results/workload=live-chat/date=2026-01-01/late-k.jsonl"
+    s3.copy_object(Bucket=bucket, Key=place, CopySource={"Bucket": bucket, "Key": row["answer_key"]})
+    s3.delete_object(Bucket=bucket, Key=row["answer_key"])
+    system.table("RequestsTable").put_item(Item=row | {"answer_key": place})
+    forget(system, workload="live-chat")
+
+    assert not places_of(CANARY, system)
+
+
+def test_a_neighbour_that_names_the_request_is_left_alone(system: System) -> None:
+    ask(system, "short")
+    asked = [system.ask(metadata={"of": "short"}, params=params('What is "short"?')) for _ in range(2)]
+    system.run_until_answered()
+    before, kept = answers(system, asked), places_of('"of": "short"', system)
+    forget(system, "short")
+
+    assert answers(system, asked) == before
+    assert places_of('"of": "short"', system) == kept
+
+
 def test_what_its_producer_left_in_the_inbox_goes_where_the_row_names_it(system: System) -> None:
     s3, bucket, key = boto3.client("s3"), system.ids["ContentBucket"], f"inbox/content-pipeline/{CANARY}"
     ask(system)
@@ -357,6 +394,18 @@ def test_a_request_whose_batch_is_not_known_any_more_is_not_called_forgotten(sys
     ask(system)
     system.run_until_answered()
     system.table("BatchesTable").delete_item(Key={"item_id": system.batches()[0]["item_id"]})
+
+    with pytest.raises(TraceLostError):
+        forget(system)
+    assert forgotten_at(system) is None
+
+
+def test_a_prompt_whose_index_is_gone_is_not_called_forgotten(system: System) -> None:
+    ask(system)
+    system.run_until_answered()
+    versions = forgetting(system).versions
+    (index,) = [found for found in versions.objects("segments/") if found.key.endswith(".index.jsonl")]
+    versions.delete(index.key, index.versions)
 
     with pytest.raises(TraceLostError):
         forget(system)
