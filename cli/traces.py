@@ -35,26 +35,32 @@ class Traces:
     versions: Versions
 
     def __iter__(self) -> Iterator[Trace]:
-        yield from self._segments()
+        """The indexes come last, the oldest first: without them the rest could not be found after a crash."""
+        yield from self._prompts()
         yield from self._answers()
         forget = partial(forgotten_message, key=self.row["request_key"])
         for found in self.versions.objects(f"requests/{self.row['request_key']}-"):
             yield Trace(what="large request", found=found, forget=forget)
         for found in self._named(self.row.get("inbox_key")):
             yield Trace(what="upload", found=found, forget=None)
+        yield from self._entries()
 
-    def _segments(self) -> Iterator[Trace]:
+    def _prompts(self) -> Iterator[Trace]:
         for segment, sequence in self.journey.segments.items():
-            entry = _where("key", self.row["request_key"], forgotten_entry)
-            for found in self._named(index_key(segment)):
-                yield Trace(what="id and metadata", found=found, forget=entry)
             for found in self._named(lines_key(segment)):
-                if sequence is None:
+                if sequence is not None:
+                    prompt = _where("custom_id", custom_id(segment, sequence), forgotten_prompt)
+                    yield Trace(what="prompt", found=found, forget=prompt)
+                elif found.newest is not None:
                     raise TraceLostError(
                         f"the index of segment {segment} is gone: its lines leave by the retention rule"
                     )
-                prompt = _where("custom_id", custom_id(segment, sequence), forgotten_prompt)
-                yield Trace(what="prompt", found=found, forget=prompt)
+
+    def _entries(self) -> Iterator[Trace]:
+        entry = _where("key", self.row["request_key"], forgotten_entry)
+        for segment in reversed(self.journey.segments):
+            for found in self._named(index_key(segment)):
+                yield Trace(what="id and metadata", found=found, forget=entry)
 
     def _answers(self) -> Iterator[Trace]:
         answer = _where("id", self.request_id, forgotten_answer)

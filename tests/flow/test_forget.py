@@ -466,6 +466,24 @@ def test_a_crash_before_or_after_any_write_is_repaired_by_a_repeat_and_never_cla
     assert ledger_sum(system) == cost == stored_cost(system)
 
 
+def test_what_expired_is_found_again_after_a_crash_behind_every_single_write(system: System) -> None:
+    ask(system)
+    system.fault(route="batch_rows", outcome="expired", count=2)
+    system.run_until_answered(rounds=3)
+    for key in system.objects(""):
+        boto3.client("s3").delete_object(Bucket=system.ids["ContentBucket"], Key=key)
+    writes = 0
+    while not forgotten_at(system) and writes < 20:
+        deed = forgetting(system)
+        die(deed, "after", 1)
+        with pytest.raises(Killed):
+            forget(system, by=deed)
+        writes += 1
+
+    assert writes == 13  # the versions of twelve objects, and the row's note
+    assert not places_of(CANARY, system)
+
+
 def test_forgetting_again_changes_nothing(system: System) -> None:
     ask(system)
     system.run_until_answered()

@@ -76,7 +76,7 @@ def test_programs_get_objects_and_sizes(answered: System) -> None:
     result = of(CANARY, "--yes", "--json")
 
     document = json.loads(result.stdout)
-    assert [each["what"] for each in document["objects"]] == ["id and metadata", "prompt", "answer", "answer"]
+    assert [each["what"] for each in document["objects"]] == ["prompt", "answer", "answer", "id and metadata"]
     assert all(each["bytes"] > 0 for each in document["objects"])
     assert document["forgotten_at"] == forgotten_at(answered)
     assert CANARY not in result.output
