@@ -1,8 +1,10 @@
 """The way to a stack: the local one where it runs and nothing else was asked for, else the one in AWS."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import click
@@ -18,8 +20,11 @@ from botocore.exceptions import (
 )
 
 from cli.conventions import UnreachableError, Where
-from lanekeeper.client import Addresses, Client, UnknownStackError, client_of, connect
-from local.stack import NotDeployedError, place, running_stack, session
+from lanekeeper.client import Addresses, Client, UnknownStackError, client_of
+from lanekeeper.client.addresses import outputs_of
+from lanekeeper.connections import CONFIG
+from local.stack import NotDeployedError, place, running_stack
+from local.stack import session as local_session
 
 # Each of these says that the user means something else than the local stack.
 SAID_ELSEWHERE = ("AWS_PROFILE", "AWS_ENDPOINT_URL")
@@ -44,16 +49,33 @@ _EXPIRED = {
 _DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A stack that was found: its outputs, and how AWS clients get there."""
+
+    outputs: Mapping[str, str]
+    session: boto3.Session
+    place: Mapping[str, Any]  # arguments for each client of the session
+
+
 def connected(where: Where) -> Client:
     """A client of the stack that is meant. Raises UnreachableError."""
+    reached = reach(where)
     with understandable():
-        return _local(where) or connect(where.name, session=_session(where))
+        return client_of(Addresses.of_outputs(where.name, reached.outputs), reached.session, **reached.place)
 
 
-def _session(where: Where) -> boto3.Session:
+def reach(where: Where) -> Reached:
+    """The stack that is meant. Raises UnreachableError."""
+    with understandable():
+        return _local(where) or _in_aws(where)
+
+
+def _in_aws(where: Where) -> Reached:
     """The region as the AWS CLI finds it: the SDK does not read AWS_REGION."""
     region = where.region or os.environ.get("AWS_REGION") or None
-    return boto3.Session(profile_name=where.profile, region_name=region)
+    session = boto3.Session(profile_name=where.profile, region_name=region)
+    return Reached(outputs_of(where.name, session.client("cloudformation", config=CONFIG)), session, {})
 
 
 @contextmanager
@@ -74,12 +96,12 @@ def understandable() -> Iterator[None]:
         raise UnreachableError(f"{error}: wait for it, or name another stack with --stack") from error
 
 
-def _local(where: Where) -> Client | None:
+def _local(where: Where) -> Reached | None:
     said = (where.stack, where.profile, where.region, *map(os.environ.get, SAID_ELSEWHERE))
     if any(said) or (stack := running_stack()) is None:
         return None
     click.echo(f"using the local stack at {stack.endpoint}; --stack names another", err=True)
-    return client_of(Addresses.of_outputs("of the demo", stack.outputs), session(), **place(stack.ministack))
+    return Reached(stack.outputs, local_session(), place(stack.ministack))
 
 
 def _refused(error: ClientError) -> str:

@@ -11,6 +11,7 @@ COMMANDS = {
     "plan": ("cli.plan:plan", "Which lane pays for a workload, and what batches save."),
     "send": ("cli.send:send", "Send the requests of a file, and say which were refused."),
     "result": ("cli.result:result", "Print the answers of requests."),
+    "forget": ("cli.forget:forget", "Delete one request's content; its row and its cost stay."),
     "emulator": ("local.emulator.__main__:main", "Run an emulated Claude API on this machine."),
     "completion": ("cli.completion:completion", "Print the script that completes commands in a shell."),
 }

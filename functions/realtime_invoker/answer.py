@@ -88,8 +88,8 @@ class Answer:
         state = begin(row, now=now)
         if row is None or state is Begin.UNKNOWN:
             return self._dead_letter(delivery.message, "no-row")
-        if state is Begin.DONE:
-            return self.finish.announce(delivery.request, row)
+        if state is Begin.DONE:  # one whose content was deleted has nobody's id any more to tell of
+            return "forgotten_at" in row or self.finish.announce(delivery.request, row)
         if state is Begin.BUSY:
             lease_left = moments.from_text(row["lease_until"]) - now
             return self._come_back(delivery.message, math.ceil(lease_left.total_seconds()) + 1)

@@ -76,6 +76,14 @@ class RequestsTable:
         """Writes terminal states where none stands; a failure only while its own attempt is the live one."""
         return [self._finish(ending, now) for ending in endings]
 
+    def note_forgotten(self, key: str, *, now: datetime) -> bool:
+        """Says that nothing of an ended request's content is left; False where it said so already."""
+        return self._update(
+            key,
+            put={"forgotten_at": moments.to_text(now)},
+            when="attribute_exists(#outcome) AND attribute_not_exists(#forgotten_at)",
+        )
+
     def _finish(self, ending: Ending, now: datetime) -> bool:
         failed_in_segment = ending.outcome is Outcome.FAILED and ending.segment is not None
         return self._update(

@@ -43,6 +43,11 @@ def is_rebuffered(segment_id: str) -> bool:
     return "-r" in segment_id
 
 
+def batch_of_rebuffered(segment_id: str) -> str:
+    """The batch whose collector wrote a re-buffered segment."""
+    return segment_id.partition("-r")[0]
+
+
 def rebuffered_segment(segment_id: str, again: Iterable[tuple[Entry, str, bytes]]) -> tuple[bytes, list[Entry]]:
     """The lines and the index of a segment of further attempts, from entries, old custom_ids and old lines."""
     return _numbered(

@@ -91,12 +91,16 @@ class Spool:
         if rest:
             yield rest
 
-    def upload(self, key: str, blocks: Iterable[bytes]) -> Stored:
-        """Streams an object of any size; it exists whole or not at all."""
+    def upload(self, key: str, blocks: Iterable[bytes], *, over: str = "") -> Stored:
+        """Streams an object of any size; it exists whole or not at all.
+
+        `over` is the ETag of the version that it replaces: where another one stands by then, S3 refuses.
+        """
         upload = self.s3.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType="application/x-ndjson")[
             "UploadId"
         ]
         target: dict[str, Any] = {"Bucket": self.bucket, "Key": key, "UploadId": upload}
+        condition: dict[str, Any] = {"IfMatch": over} if over else {}
         try:
             parts: list[Any] = []
             size = 0
@@ -104,7 +108,7 @@ class Spool:
                 tag = self.s3.upload_part(**target, PartNumber=number, Body=part)["ETag"]
                 parts.append({"ETag": tag, "PartNumber": number})
                 size += len(part)
-            done = self.s3.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
+            done = self.s3.complete_multipart_upload(**target, **condition, MultipartUpload={"Parts": parts})
         except BaseException:
             self.s3.abort_multipart_upload(**target)
             raise

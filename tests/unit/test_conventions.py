@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+import boto3
 import click
 import pytest
 from botocore.exceptions import (
@@ -18,7 +19,7 @@ from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from cli import connection
-from cli.connection import connected, understandable
+from cli.connection import Reached, reach, understandable
 from cli.conventions import Exit, UnreachableError, Where
 from cli.main import COMMANDS, LazyGroup, main
 from cli.progress import Counter
@@ -124,9 +125,9 @@ def test_the_local_stack_is_never_used_where_another_is_meant(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(connection, "_session", lambda _: None)
-    monkeypatch.setattr(connection, "connect", lambda *_, **__: "AWS")
-    assert connected(where) == "AWS"
+    in_aws = Reached({}, boto3.Session(), {})
+    monkeypatch.setattr(connection, "_in_aws", lambda _: in_aws)
+    assert reach(where) is in_aws
 
 
 def test_the_stack_can_be_named_in_the_environment(aws: None) -> None:

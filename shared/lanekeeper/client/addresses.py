@@ -41,6 +41,11 @@ class Addresses:
 
 
 def find(stack: str, cloudformation: "CloudFormationClient") -> Addresses:
+    """Reads a stack's addresses. Raises UnknownStackError."""
+    return Addresses.of_outputs(stack, outputs_of(stack, cloudformation))
+
+
+def outputs_of(stack: str, cloudformation: "CloudFormationClient") -> dict[str, str]:
     """Reads a stack's outputs; needs cloudformation:DescribeStacks. Raises UnknownStackError."""
     try:
         (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
@@ -51,5 +56,4 @@ def find(stack: str, cloudformation: "CloudFormationClient") -> Addresses:
         raise UnknownStackError(
             f"there is no stack {stack} in {region} of this AWS account: name another stack, region or profile"
         ) from error
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
-    return Addresses.of_outputs(stack, outputs)
+    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
