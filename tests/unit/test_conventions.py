@@ -19,7 +19,7 @@ from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from cli import connection
-from cli.connection import Reached, reach, understandable
+from cli.connection import Reached, connected, reach, understandable
 from cli.conventions import Exit, UnreachableError, Where
 from cli.main import COMMANDS, LazyGroup, main
 from cli.progress import Counter
@@ -123,9 +123,9 @@ def test_the_local_stack_is_never_used_where_another_is_meant(
     where: Where,
     environment: dict[str, str],
 ) -> None:
+    in_aws = Reached({}, boto3.Session(), {})
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    in_aws = Reached({}, boto3.Session(), {})
     monkeypatch.setattr(connection, "_in_aws", lambda _: in_aws)
     assert reach(where) is in_aws
 
