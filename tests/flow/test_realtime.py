@@ -365,6 +365,19 @@ def test_only_a_few_large_requests_are_held_in_memory_at_once(system: System) ->
     assert room.entered == 2
 
 
+def test_a_late_delivery_of_a_forgotten_request_tells_nobody(system: System) -> None:
+    asked = ask(system)
+    record = system.record("RealtimeQueue")
+    system.make_visible("RealtimeQueue")
+    system.run()
+    row = system.row(asked, "live-chat") or {}
+    system.table("RequestsTable").put_item(Item=row | {"forgotten_at": row["finished_at"]})
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+
+    assert system.invoke("RealtimeInvokerFunction", {"Records": [record]}) == {"batchItemFailures": []}
+    assert not heard
+
+
 class Room:
     """Counts who comes in."""
 
