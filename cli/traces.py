@@ -11,7 +11,7 @@ from cli.versions import Versioned, Versions
 from lanekeeper import moments
 from lanekeeper.forgotten import forgotten_answer, forgotten_entry, forgotten_message, forgotten_prompt
 from lanekeeper.results import custom_id
-from lanekeeper.spool import claim_note_key, index_key, lines_key, result_key
+from lanekeeper.spool import claim_notes, index_key, lines_key, result_key
 
 Forget = Callable[[bytes], bytes]  # a line as it is to be; the same line where nothing is to be taken from it
 
@@ -76,7 +76,7 @@ class Traces:
     def _claimed(self) -> set[str]:
         """The objects of the inbox that the params came from: each delivery has noted its own."""
         keys = set[str]()
-        for note in self._named(claim_note_key(self.row["request_key"])):
+        for note in self.versions.objects(claim_notes(self.row["request_key"])):
             for version in note.versions:
                 if version.size is not None:
                     keys.update(json.loads(line).get("key", "") for line in self.versions.lines(note, version))

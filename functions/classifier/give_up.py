@@ -52,6 +52,7 @@ class GiveUp:
         if self.requests.accept_many([row]) != [None]:
             return False
         count("DeadlinesMissed")
+        count("RequestsFailed")
         if self.registry[request.workload].notify is not Notify.NONE:
             self.bus.send([request_completed(row, request_id=request.id, bucket=self.spool.bucket)])
         return True

@@ -19,7 +19,7 @@ from lanekeeper.spool import Spool
 from .reject import Rejected
 from .run import Arrival, Run
 
-PACK_BYTES = 32_000_000  # of params held at once: with one more request of this size, what the function's memory takes
+PACK_BYTES = 16_000_000  # of params held at once, before one more of up to 32 MB: what the function's memory takes
 LEAST_SECONDS = 25.0  # an object fetched with less could not be handed over any more
 
 

@@ -31,11 +31,12 @@ from lanekeeper.lifecycle import (
 from lanekeeper.queues import Message, Queue
 from lanekeeper.realtime_messages import RealtimeRequest, is_large, read_message
 from lanekeeper.requests_table import RequestsTable
-from lanekeeper.telemetry import count, count_trouble, logger
+from lanekeeper.telemetry import count, count_trouble, logger, seconds
 
 from .finish import Attempt, Finish
 
 WRITE_SECONDS = 15.0  # kept back from the function's time, for storing what the call answers
+LEAST_CALL_SECONDS = 60.0  # a call begun with less could be cut off although Claude answers it
 SOON_SECONDS = 10  # until a delivery that failed on our side comes again
 LEASE_MARGIN = timedelta(seconds=30)  # past the function's end, for clocks that differ
 
@@ -104,7 +105,9 @@ class Answer:
         attempt = Attempt.next_of(row, now)
         timeout = delivery.seconds_left() - WRITE_SECONDS
         put = attempt.fields() | {"lease_until": moments.to_text(now + delivery.lease)}
-        if timeout <= 0 or not self.requests.begin_attempt(delivery.request.key, seen=row, put=put):
+        if timeout < LEAST_CALL_SECONDS:  # it would run out of our time, not of Claude's, and perhaps be billed
+            return self._come_back(delivery.message, SOON_SECONDS)
+        if not self.requests.begin_attempt(delivery.request.key, seen=row, put=put):
             return False
         return self._call(delivery, attempt, timeout)
 
@@ -116,7 +119,7 @@ class Answer:
                 self.finish.possible_duplicate(delivery.request, attempt)
             return self._try_later(delivery, attempt, error, lost=int(error.timed_out))
         except ClaudeRefusedError as error:
-            if judge_refusal(error, count=1) is not Refusal.FINAL:
+            if judge_refusal(error, count=1, others_accepted=True) is not Refusal.FINAL:
                 return self._try_later(delivery, attempt, error)
             return self.finish.refused(delivery.request, attempt, error)
         except ClaudeUnreachableError as error:
@@ -128,6 +131,7 @@ class Answer:
         key, message = delivery.request.key, delivery.message
         logger.warning("claude said not now", action="realtime-later", error=str(error), request=key)
         count("RealtimeRetries")
+        seconds("RetriedRequestSeconds", self.finish.waited(attempt))  # SQS's own age leaves out what came three times
         count_trouble(error)
         self.requests.release_attempt(key, attempt=attempt.number, lost_leases=attempt.lost_before + lost)
         return self._come_back(message, retry_delay(error, receives=message.receives, jitter=self.jitter()))

@@ -180,7 +180,7 @@ class Finish:
         self.requests.finish_many([ending], now=now)
         count("DeadlinesMissed", int(attempt.deadline < moments.to_text(now)))
         count("RequestsSucceeded" if outcome is Outcome.SUCCEEDED else "RequestsFailed")
-        seconds("RealtimeAnswerSeconds", self._waited(attempt))
+        seconds("RealtimeAnswerSeconds", self.waited(attempt))
         row = ending_fields(ending) | {
             "request_key": request.key,
             "workload": request.workload,
@@ -188,7 +188,8 @@ class Finish:
         }
         return self.announce(request, row)
 
-    def _waited(self, attempt: Attempt) -> float:
+    def waited(self, attempt: Attempt) -> float:
+        """Since the request was accepted, in seconds."""
         return (self.clock() - moments.from_text(attempt.accepted_at)).total_seconds()
 
     def _cost_record(self, request: RealtimeRequest, attempt: Attempt, kind: str, **billed: Any) -> LedgerRow:
@@ -206,7 +207,7 @@ class Finish:
             entry=f"realtime#{request.key}#{attempt.number}" + ("#unseen" if kind == "possible_duplicate" else ""),
             lane=Lane.REALTIME,
             kind=kind,
-            seconds=Decimal(str(round(self._waited(attempt), 3))),
+            seconds=Decimal(str(round(self.waited(attempt), 3))),
             **(unknown | billed),
         )
 

@@ -8,7 +8,9 @@ from lanekeeper.errors import RejectedError
 from lanekeeper.rejections import RejectionCode
 
 MAX_BYTES = 32_000_000  # of one request: the Messages API's 32 MB
-MAX_CONTAINERS = 1_000_000  # objects and lists: ten million empty ones are 30 MB, and a gigabyte once they are parsed
+# Marks between values: ten million empty lists are 30 MB, and a gigabyte once they are parsed. A text with so many of
+# them has more tokens than any model reads; images have none.
+MAX_MARKS = 2_000_000
 INBOX = "inbox/"
 
 
@@ -47,10 +49,10 @@ def check_size(size: int) -> None:
 
 def check_bytes(claim: Claim, data: bytes) -> None:
     """Raises RejectedError where the object is another than the message promises, or too much to be read."""
-    if data.count(b"{") + data.count(b"[") > MAX_CONTAINERS:
+    if sum(map(data.count, (b"{", b"[", b",", b":"))) > MAX_MARKS:
         raise RejectedError(
             RejectionCode.OBJECT_TOO_LARGE,
-            f"the object of params_object has more than {MAX_CONTAINERS} brackets: send less",
+            f"the object of params_object has more than {MAX_MARKS} brackets, commas and colons: send less",
         )
     if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), claim.sha256):
         raise RejectedError(
@@ -60,8 +62,8 @@ def check_bytes(claim: Claim, data: bytes) -> None:
 
 
 def missing() -> RejectedError:
-    """There is no such object, or no such version of it."""
+    """There is no such object, or no such version of it, or S3 does not hand it out as it is."""
     return RejectedError(
         RejectionCode.OBJECT_MISSING,
-        "there is no such version of the object of params_object: put it first, and name the VersionId of S3's answer",
+        "there is no such version of the object of params_object, or it cannot be read: put it, and name its VersionId",
     )

@@ -6,7 +6,7 @@ docs/sending.md has the contract, docs/schemas/request.schema.json its form.
 import difflib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,13 +15,16 @@ from lanekeeper.claims import Claim, check_place
 from lanekeeper.errors import RejectedError
 from lanekeeper.identity import canonical_json
 from lanekeeper.models import Priority, Request
-from lanekeeper.params import check_params, rejection
+from lanekeeper.params import LONGEST_NAME, check_params, rejection
 from lanekeeper.policy import Registry, Workload
 from lanekeeper.pricing import PriceList
 from lanekeeper.rejections import RejectionCode
 from lanekeeper.strict_json import read_json
 
 DEADLINE_HORIZON = timedelta(days=14)  # SQS keeps a message no longer
+MOST_METADATA = 4_096  # bytes, as canonical JSON
+
+_Written = TypeVar("_Written")
 
 
 class _ParamsObject(BaseModel):
@@ -67,7 +70,7 @@ def read_message(body: str, *, registry: Registry) -> Message:
         raise RejectedError(RejectionCode.TWO_PARAMS, "give params or params_object, not both")
     if message.params is None and message.params_object is None:
         raise RejectedError(RejectionCode.MISSING_FIELD, "params is missing")
-    _check_numbers(lambda: canonical_json(message.metadata), "metadata")
+    _check_metadata(message.metadata)
     if message.claim is not None:
         check_place(message.claim, message.workload)
     return message
@@ -115,15 +118,24 @@ def _validated(document: Any) -> Message:
 
 def _unknown_workload(name: str, registry: Registry) -> str:
     """Names of the registry are ours to tell; the message's own is not repeated."""
-    near = difflib.get_close_matches(name, registry, n=1)
+    near = difflib.get_close_matches(name[:LONGEST_NAME], registry, n=1)
     hint = f"did you mean {near[0]}?" if near else "add it there and deploy, or correct the name"
     return f"the workload is not in workloads.yaml: {hint}"
 
 
-def _check_numbers(write: Callable[[], object], field: str) -> None:
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    """It stands in the index of a batch, which the collector holds in memory for all 50,000 requests."""
+    written = _check_numbers(lambda: canonical_json(metadata), "metadata")
+    if len(written) > MOST_METADATA:
+        raise RejectedError(
+            RejectionCode.INVALID_FIELD, f"metadata has more than {MOST_METADATA} bytes: keep what is large yourself"
+        )
+
+
+def _check_numbers(write: Callable[[], _Written], field: str) -> _Written:
     """A number too large for a float has no JSON, so the request could not be passed on as it was sent."""
     try:
-        write()
+        return write()
     except ValueError:
         raise RejectedError(RejectionCode.INVALID_JSON, f"a number in {field} is out of range") from None
 

@@ -40,13 +40,16 @@ def judge_refusal(error: ClaudeRefusedError, *, count: int, others_accepted: boo
     """Sorts a refused create of `count` requests, or a refused Messages call (count 1).
 
     A user-set spend limit comes as a 400 without a code, so an unexplained 400 is taken for the requests' fault only
-    where Claude accepted the other half of what was sent: `others_accepted`, None for a batch that was never cut.
+    where Claude accepted the other half of what was sent: `others_accepted`, None for a batch that was never cut. A
+    create looks at custom_ids alone, which are ours, so a batch of one is held, too.
     """
     if error.error_code in _SPEND_CODES or error.status in _NOT_THE_REQUEST:
         return Refusal.HOLD
     if error.status == 404 and count > 1:
         return Refusal.HOLD
     if others_accepted is False and error.status != 413:
+        return Refusal.HOLD
+    if count == 1 and others_accepted is None and error.status == 400:
         return Refusal.HOLD
     return Refusal.SPLIT if count > 1 else Refusal.FINAL
 

@@ -16,6 +16,8 @@ from lanekeeper.rejections import RejectionCode
 # https://github.com/anthropics/anthropic-sdk-python, _calculate_nonstreaming_timeout
 MAX_TOKENS = 21_333
 
+LONGEST_NAME = 100  # of which the nearest known one is looked for: the search is not linear
+
 NOT_IN_BATCHES = ("speed", "store", "previous_thread_event_id", "cache_hint", "context_hint", "fallbacks")
 NEEDS_BETA = frozenset(
     {
@@ -36,6 +38,9 @@ _GEO_SINCE = (4, 6)
 _MODEL_VERSION = re.compile(r"claude-[a-z]+-(\d{1,2})(?:-(\d))?(?:-\d{8})?")
 
 
+_FAIL_FAST = Field(fail_fast=True)  # else each of a million wrong items becomes an error with its place
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -49,7 +54,7 @@ class _Block(_Strict):
 
 class _Turn(_Strict):
     role: Literal["user", "assistant", "system"]
-    content: Annotated[str, Field(min_length=1)] | Annotated[list[_Block], Field(min_length=1)]
+    content: Annotated[str, Field(min_length=1)] | Annotated[list[_Block], Field(min_length=1), _FAIL_FAST]
 
 
 class _Params(_Strict):
@@ -57,15 +62,15 @@ class _Params(_Strict):
 
     model: Annotated[str, Field(min_length=1, max_length=100)]
     max_tokens: Annotated[int, Field(ge=1)]
-    messages: Annotated[list[_Turn], Field(min_length=1, max_length=100_000)]
-    system: str | list[_Block] | None = None
-    tools: list[dict[str, Any]] | None = None
+    messages: Annotated[list[_Turn], Field(min_length=1, max_length=100_000), _FAIL_FAST]
+    system: str | Annotated[list[_Block], _FAIL_FAST] | None = None
+    tools: Annotated[list[dict[str, Any]], _FAIL_FAST] | None = None
     tool_choice: dict[str, Any] | None = None
     thinking: dict[str, Any] | None = None
     output_config: dict[str, Any] | None = None
     cache_control: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
-    stop_sequences: list[str] | None = None
+    stop_sequences: Annotated[list[str], _FAIL_FAST] | None = None
     stream: bool = False
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -133,7 +138,7 @@ def _check_names(params: Mapping[str, Any]) -> None:
         )
     unknown = next((name for name in params if name not in KNOWN), None)
     if unknown is not None:
-        near = difflib.get_close_matches(unknown, KNOWN, n=1)
+        near = difflib.get_close_matches(unknown[:LONGEST_NAME], KNOWN, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KNOWN)}"
         raise RejectedError(RejectionCode.UNKNOWN_PARAM, f"params has a parameter that the Messages API lacks: {hint}")
 

@@ -1,5 +1,6 @@
 """The content bucket: ready-to-send segments, large messages, rejected originals, and answers."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BLOCK = 256 * 1024
-_NO_SUCH_VERSION = {"NoSuchKey", "NoSuchVersion", "InvalidArgument", "MethodNotAllowed"}  # the last: a delete marker
+# No object, no such version, a delete marker; a name that S3 does not take; archived; under a key of the producer's.
+_UNREADABLE = {"NoSuchKey", "NoSuchVersion", "InvalidArgument", "MethodNotAllowed"} | {
+    "KeyTooLongError",
+    "InvalidObjectState",
+    "InvalidRequest",
+}
 PART = 8 * 1024 * 1024  # of a multipart upload; S3 takes 10,000 parts of at least 5 MiB
 
 
@@ -65,7 +71,7 @@ class Spool:
         try:
             found = self.s3.get_object(Bucket=self.bucket, Key=claim.key, VersionId=claim.version)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _NO_SUCH_VERSION:
+            if error.response["Error"]["Code"] not in _UNREADABLE:
                 raise
             raise claims.missing() from None  # its text names the key, which is the producer's
         claims.check_size(found["ContentLength"])
@@ -124,7 +130,8 @@ class Spool:
     def note_claim(self, request_key: str, claim: Claim) -> None:
         """Remembers where a request's params came from, so that they can be deleted there too. Not in its row: the name
         of an object is the producer's own."""
-        self.put(claim_note_key(request_key), json.dumps(asdict(claim)).encode())
+        note = json.dumps(asdict(claim)).encode()
+        self.put(f"{claim_notes(request_key)}{hashlib.sha256(note).hexdigest()[:16]}.json", note)
 
     # segments
 
@@ -139,8 +146,9 @@ class Spool:
         return [Entry(**json.loads(line)) for line in self.lines(index_key(segment))]
 
 
-def claim_note_key(request_key: str) -> str:
-    return f"requests/{request_key}-claim.json"
+def claim_notes(request_key: str) -> str:
+    """The prefix of a request's notes, one for each object that its params came from."""
+    return f"requests/{request_key}-claim-"
 
 
 def lines_key(segment: str) -> str:

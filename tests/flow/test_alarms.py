@@ -8,7 +8,7 @@ import pytest
 
 from lanekeeper.pricing import PriceList
 from tests import stack
-from tests.system import System
+from tests.system import System, refusable
 from tests.template.reading import ALARMS
 from tests.watch import Watch, alarm_of
 
@@ -144,7 +144,23 @@ def a_crowd_at_claude_for_batches(system: System) -> None:
         system.tick(in_seconds=61)
 
 
+def an_hour_without_claude(system: System) -> None:
+    urgent(system)
+    system.fault(route="messages", fault="status", status=500)
+    system.deliver("RequestQueue")
+    system.pass_time(3600)
+    system.deliver("RealtimeQueue")
+
+
+def six_requests_that_claude_does_not_take(system: System) -> None:
+    for _ in range(6):
+        system.ask(priority="high", params=refusable())
+    system.run()
+
+
 CAUSES: dict[str, list[Callable[[System], None]]] = {
+    "RealtimeRetryAlarm": [an_hour_without_claude],
+    "FailedRequestsAlarm": [six_requests_that_claude_does_not_take],
     "BatchCompletionAlarm": [a_slow_batch],
     "OldestOpenBatchAlarm": [a_batch_that_never_ends],
     "PollerSilentAlarm": [a_schedule_that_is_switched_off],
