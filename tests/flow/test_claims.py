@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import tracemalloc
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from lanekeeper import connections
 from tests.system import System, params
@@ -61,13 +63,13 @@ def test_what_a_producer_writes_over_its_object_later_is_not_sent(system: System
 
 def test_large_requests_of_one_event_are_written_in_segments_that_a_batch_can_hold(system: System) -> None:
     for number in range(3):
-        leave(system, f"large-{number}", picture(17_000_000))
+        leave(system, f"large-{number}", picture(9_000_000))
     system.ask(id="small")
     system.deliver("RequestQueue")
 
     segments = [item for item in system.items("BatchesTable") if item["item_id"].startswith("segment#")]
     assert sorted(int(segment["count"]) for segment in segments) == [2, 2]
-    assert max(int(segment["size"]) for segment in segments) < 64_000_000
+    assert max(int(segment["size"]) for segment in segments) < 32_000_000
     system.run_until_answered()
     assert all(row["outcome"] == "succeeded" for row in system.items("RequestsTable"))
 
@@ -83,6 +85,63 @@ def test_no_object_is_fetched_when_the_functions_time_is_nearly_over(system: Sys
     system.make_visible("RequestQueue")
     system.run_until_answered()
     assert (system.row("large") or {})["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        pytest.param({"stop_sequences": [1] * 1_000_000}, id="wrong-items"),
+        pytest.param({"system": [{}] * 600_000}, id="blocks-without-type"),
+        pytest.param({"x" * 5_000_000: 1}, id="a-long-name"),
+    ],
+)
+def test_a_wrong_object_costs_little_more_than_its_bytes(system: System, poison: dict[str, Any]) -> None:
+    leave(system, "warm", params())
+    system.deliver("RequestQueue")
+    leave(system, "poison", params(**poison))
+    tracemalloc.start()
+    system.deliver("RequestQueue")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 200_000_000
+    assert len(system.waiting("RejectedQueue")) == 1
+
+
+def test_what_found_no_time_again_and_again_is_not_dead(system: System) -> None:
+    leave(system, "large", params())
+    for _ in range(12):
+        system.deliver("RequestQueue", seconds=20)
+        system.make_visible("RequestQueue")
+    system.run_until_answered()
+
+    assert (system.row("large") or {})["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("code", ["KeyTooLongError", "InvalidObjectState", "InvalidRequest"])
+def test_an_object_that_s3_does_not_hand_out_is_turned_away_at_once(system: System, code: str) -> None:
+    leave(system, "archived", params())
+    refusal = ClientError({"Error": {"Code": code, "Message": ""}}, "GetObject")
+
+    def refuse(**_: Any) -> None:
+        raise refusal
+
+    connections.s3().meta.events.register("before-call.s3.GetObject", refuse)
+    system.deliver("RequestQueue")
+
+    assert [notice["code"] for notice in system.waiting("RejectedQueue")] == ["object_missing"]
+
+
+def test_every_object_that_a_requests_params_came_from_is_noted(system: System) -> None:
+    for name in ("first", "second"):
+        body = json.dumps(params()).encode()
+        key = f"inbox/content-pipeline/{name}.json"
+        put = boto3.client("s3").put_object(Bucket=system.ids["ContentBucket"], Key=key, Body=body)
+        reference = {"key": key, "version": put["VersionId"], "sha256": hashlib.sha256(body).hexdigest()}
+        system.send({"id": "same", "workload": "content-pipeline", "params_object": reference})
+    system.deliver("RequestQueue")
+
+    assert len(system.objects(f"requests/{(system.row('same') or {})['request_key']}-claim-")) == 2
 
 
 def test_a_storage_that_does_not_answer_rejects_nothing(system: System) -> None:

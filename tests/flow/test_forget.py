@@ -146,7 +146,7 @@ def test_every_round_of_a_request_that_went_round_again_is_forgotten(system: Sys
 
 def test_a_failed_request_whose_error_quotes_its_prompt_is_forgotten(system: System) -> None:
     ask(system)
-    system.fault(route="create", fault="status", status=400, message=f"no such thing: {CANARY}")
+    system.fault(route="create", fault="status", status=422, message=f"no such thing: {CANARY}")
     system.run()
     system.tick()
     system.run()

@@ -365,6 +365,18 @@ def test_only_a_few_large_requests_are_held_in_memory_at_once(system: System) ->
     assert room.entered == 2
 
 
+def test_a_call_with_too_little_time_is_not_begun(system: System) -> None:
+    asked = ask(system)
+    for _ in range(4):
+        system.deliver("RealtimeQueue", seconds=70)
+        system.make_visible("RealtimeQueue")
+    assert (system.row(asked, "live-chat") or {})["attempt"] == 0
+    system.run()
+
+    assert outcome(system, asked) == ("succeeded", "end_turn")
+    assert [row["kind"] for row in system.items("LedgerTable")] == ["answer"]
+
+
 def test_a_late_delivery_of_a_forgotten_request_tells_nobody(system: System) -> None:
     asked = ask(system)
     record = system.record("RealtimeQueue")

@@ -336,3 +336,16 @@ def test_a_second_wake_up_of_an_owned_segment_seals_nothing(system: System) -> N
 
     assert states(system) == ["OPEN"]
     assert not system.waiting("BatchQueue")
+
+
+def test_a_spend_limit_holds_a_batch_of_one_too(system: System) -> None:
+    asked = system.ask()
+    system.fault(route="create", fault="spend_limit", count=None)
+    system.run()
+    system.tick()
+    assert [(batch["state"], batch["hold_remedy"]) for batch in system.batches()] == [("HELD", "person")]
+    system.emulator.world.faults.clear()
+    system.tick(in_seconds=301)
+    system.run_until_answered()
+
+    assert (system.row(asked) or {})["outcome"] == "succeeded"

@@ -80,12 +80,17 @@ def test_a_request_keeps_its_params_as_they_were_sent() -> None:
         pytest.param(message(deadline="2027-11-23T08:00:00Z"), "invalid_deadline", id="far"),
         pytest.param(message(deadline="2026-11-24T08:00:00Z", max_latency_minutes=5), "two_deadlines", id="both"),
         pytest.param(message(max_latency_minutes=0), "invalid_field", id="no-latency"),
+        pytest.param(message(metadata={"x": "y" * 4_089}), "invalid_field", id="large-metadata"),
     ],
 )
 def test_a_message_that_cannot_be_followed_is_rejected_with_its_code(body: str, code: str) -> None:
     with pytest.raises(RejectedError) as caught:
         read(body)
     assert caught.value.code == code
+
+
+def test_metadata_of_just_four_kilobytes_is_taken() -> None:
+    assert read(message(metadata={"x": "y" * 4_088})).metadata == {"x": "y" * 4_088}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def refused(
 @pytest.mark.parametrize(
     ("error", "many", "single"),
     [
-        pytest.param(refused(400, "invalid_request_error"), Refusal.SPLIT, Refusal.FINAL, id="bad-request"),
+        pytest.param(refused(400, "invalid_request_error"), Refusal.SPLIT, Refusal.HOLD, id="perhaps-a-spend-limit"),
         pytest.param(refused(400, code="organization_on_hold"), Refusal.HOLD, Refusal.HOLD, id="on-hold"),
         pytest.param(refused(401), Refusal.HOLD, Refusal.HOLD, id="credentials"),
         pytest.param(refused(402), Refusal.HOLD, Refusal.HOLD, id="billing"),
@@ -68,6 +68,10 @@ def test_an_unexplained_refusal_is_the_requests_fault_only_where_the_other_half_
     status: int, others_accepted: bool | None, verdict: Refusal
 ) -> None:
     assert judge_refusal(refused(status), count=10, others_accepted=others_accepted) is verdict
+
+
+def test_a_refused_request_that_is_alone_is_at_fault_where_others_were_taken() -> None:
+    assert judge_refusal(refused(400), count=1, others_accepted=True) is Refusal.FINAL
 
 
 @pytest.mark.parametrize(
