@@ -1,14 +1,16 @@
 """One tick: wake forgotten segments, take each batch one step on, hand ended ones to the collector."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from lanekeeper import moments
 from lanekeeper.advance import Advance
-from lanekeeper.batch_rows import batch_of
+from lanekeeper.batch_rows import batch_of, segment_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude
+from lanekeeper.dynamo import Item
 from lanekeeper.errors import ClaudeError
 from lanekeeper.lifecycle import Remedy
 from lanekeeper.models import Batch, BatchState, ClaudeBatch, Segment
@@ -18,6 +20,8 @@ from lanekeeper.telemetry import count, count_trouble, logger, seconds
 COLLECT_PATIENCE = timedelta(seconds=120)  # a collector that has not taken its lease by then is called again
 ENDANGERED = timedelta(minutes=15)  # before a deadline: long enough for somebody to act
 LEAST_SECONDS = 12.0  # a step begun with less could be cut off half-way; it waits for the next tick
+
+_Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ class Tick:
     def __call__(self, *, now: datetime, seconds_left: Callable[[], float]) -> dict[str, int]:
         """Returns what it found, for whoever invokes it by hand."""
         forgotten = self._wake_forgotten(now)
-        batches = sorted(self._open_batches(), key=lambda batch: batch.deadline)
+        batches = sorted(self._readable(self.batches.open_batches(), batch_of), key=lambda batch: batch.deadline)
         due = [batch for batch in batches if moments.from_text(batch.next_action_at) <= now]
         statuses = self._statuses(due)
         for batch in due:
@@ -43,19 +47,20 @@ class Tick:
         self._measure(batches, forgotten, now)
         return {"open": len(batches), "due": len(due)}
 
-    def _open_batches(self) -> Iterator[Batch]:
-        for item in self.batches.open_batches():
+    def _readable(self, items: Iterable[Item], read: Callable[[Item], _Record]) -> Iterator[_Record]:
+        """One row that cannot be read does not keep the others waiting."""
+        for item in items:
             try:
-                yield batch_of(item)
+                yield read(item)
             except (KeyError, ValueError, TypeError):
-                logger.error("a batch's row cannot be read", action="row-unreadable", item=item["item_id"])
+                logger.error("a row cannot be read", action="row-unreadable", item=item["item_id"])
                 count("PollerStepsFailed")
 
     def _wake_forgotten(self, now: datetime) -> list[Segment]:
         """One wake-up a class is enough: the submitter looks at all of its segments."""
         forgotten: list[Segment] = []
         try:
-            forgotten += self.batches.overdue_segments(now)
+            forgotten += self._readable(self.batches.overdue_segments(now), segment_of)
             for class_id, segment in {each.class_id: each.id for each in forgotten}.items():
                 self.batch_queue.send({"class_id": class_id, "segment": segment})
         except Exception as error:  # noqa: BLE001 - the batches of this tick do not wait for its segments

@@ -47,10 +47,10 @@ class BatchesTable:
         items = self._open(shard_of("segment", class_id))
         return [segment_of(item) for item in items if item["class_id"] == class_id]
 
-    def overdue_segments(self, now: datetime) -> Iterable[Segment]:
-        """Segments that should have found a batch by now: their wake-up was lost."""
+    def overdue_segments(self, now: datetime) -> Iterable[Item]:
+        """The row of every segment that should have found a batch by now: its wake-up was lost."""
         for shard in range(SHARDS):
-            yield from map(segment_of, self._open(f"segment#{shard}", until=now))
+            yield from self._open(f"segment#{shard}", until=now)
 
     # batches
 

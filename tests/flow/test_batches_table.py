@@ -103,7 +103,7 @@ def test_a_segment_is_overdue_only_once_its_time_has_come(table: BatchesTable) -
     table.commit_segment(segment("S"), look_at=LATER)
 
     assert list(table.overdue_segments(NOW)) == []
-    assert [one.id for one in table.overdue_segments(LATER)] == ["S"]
+    assert [one["item_id"] for one in table.overdue_segments(LATER)] == ["segment#S"]
 
 
 # --- the steps of a send --------------------------------------------------------------------------------------------

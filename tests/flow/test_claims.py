@@ -92,7 +92,7 @@ def test_no_object_is_fetched_when_the_functions_time_is_nearly_over(system: Sys
     [
         pytest.param({"stop_sequences": [1] * 1_000_000}, id="wrong-items"),
         pytest.param({"system": [{}] * 600_000}, id="blocks-without-type"),
-        pytest.param({"x" * 5_000_000: 1}, id="a-long-name"),
+        pytest.param({"x" * 25_000_000: 1}, id="a-long-name"),
     ],
 )
 def test_a_wrong_object_costs_little_more_than_its_bytes(system: System, poison: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """A tick moves each batch on by itself: what fails for one is no matter of the others, and the next tick goes on."""
 
+import boto3
 import pytest
 
 from functions.poller.tick import Tick
@@ -111,3 +112,17 @@ def test_a_segments_row_that_cannot_be_read_holds_up_no_batch(system: System) ->
     system.tick()
 
     assert states(system) == ["ENDED", "ENDED"]
+
+
+def test_a_segments_row_that_cannot_be_read_leaves_no_other_asleep(system: System) -> None:
+    system.ask(workload="code-review")
+    other = system.ask()
+    system.deliver("RequestQueue")
+    boto3.client("sqs").purge_queue(QueueUrl=system.ids["BatchQueue"])  # both wake-ups are lost
+    rows = [item for item in system.items("BatchesTable") if item["item_id"].startswith("segment#")]
+    broken = next(item for item in rows if item["workload"] == "code-review")
+    system.table("BatchesTable").put_item(Item={name: value for name, value in broken.items() if name != "count"})
+    system.tick(in_seconds=61)
+    system.run_until_answered()
+
+    assert (system.row(other) or {})["outcome"] == "succeeded"
