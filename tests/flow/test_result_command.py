@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Command, command_of, golden
-from tests.producer import Waiting, producer, work
+from tests.producer import Waiting, producer
 from tests.system import System, params, refusable
 
 CHAT = ("-w", "content-pipeline")
@@ -14,14 +14,14 @@ CHAT = ("-w", "content-pipeline")
 
 @pytest.fixture
 def lanekeeper(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
-    return command_of(producer(system, Waiting(lambda: work(system))), monkeypatch, tmp_path)
+    return command_of(producer(system, Waiting(system.run_until_answered)), monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def answered(system: System) -> System:
     for number in range(3):
         system.ask(id=f"article-{number}", params=params(f"Say {number}."))
-    work(system)
+    system.run_until_answered()
     return system
 
 
