@@ -26,8 +26,17 @@ from lanekeeper.connections import CONFIG
 from local.stack import NotDeployedError, place, running_stack
 from local.stack import session as local_session
 
-# Each of these says that the user means something else than the local stack.
-SAID_ELSEWHERE = ("AWS_PROFILE", "AWS_ENDPOINT_URL")
+# Each of these says that the user means something else than the local stack: credentials are those of an account. A
+# region alone is none, and stands in many a shell for good.
+SAID_ELSEWHERE = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_ENDPOINT_URL",
+)
 
 _CREDENTIALS = "there are no AWS credentials: log in as for the AWS CLI, name a --profile, or KEEP=1 make demo"
 _WORDS: tuple[tuple[type[BotoCoreError], str], ...] = (

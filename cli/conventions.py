@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 import click
+from click.types import StringParamType
 
 DEFAULT_STACK = "lanekeeper"
 
@@ -69,9 +70,21 @@ def stack_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_where
 
 
+class Utf8(StringParamType):
+    """Text that a request can hold: a shell hands bytes in other encodings on, and no request has such a name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(super().convert(value, param, ctx))
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("it is not UTF-8: write it as it was sent", param, ctx)
+        return text
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 _STACK_HELP = (
-    f"The CloudFormation stack.  [default: the local stack where one runs and no profile or region is given;"
-    f" else {DEFAULT_STACK}]"
+    "The CloudFormation stack.  [default: the local stack where one runs and neither credentials, a profile nor"
+    f" --region are given; else {DEFAULT_STACK}]"
 )

@@ -15,4 +15,8 @@ def main() -> None:
         sys.exit(
             'lanekeeper: the command needs its extra: pip install "lanekeeper[cli]", from where you had the client'
         )
-    command()
+    command(prog_name="lanekeeper")
+
+
+if __name__ == "__main__":
+    main()

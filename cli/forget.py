@@ -2,13 +2,13 @@
 
 import click
 
-from cli.conventions import Where, json_option, stack_options
+from cli.conventions import Utf8, Where, json_option, stack_options
 from cli.output import BadInputError
 
 
 @click.command(short_help="Delete one request's content; its row and its cost stay.")
-@click.argument("request_id", metavar="ID", required=False)
-@click.option("-w", "--workload", metavar="NAME", help="The workload that the request was sent for.")
+@click.argument("request_id", metavar="ID", type=Utf8(), required=False)
+@click.option("-w", "--workload", type=Utf8(), metavar="NAME", help="The workload that the request was sent for.")
 @click.option("--rejected", "message_id", metavar="MESSAGE_ID", help="A rejected message instead.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")

@@ -60,3 +60,7 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="lanekeeper", prog_name="lanekeeper")
 def main() -> None:
     """Every Claude request answered in time at the lowest price."""
+
+
+if __name__ == "__main__":
+    main(prog_name="lanekeeper")

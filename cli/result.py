@@ -2,13 +2,19 @@
 
 import click
 
-from cli.conventions import Where, json_option, stack_options
+from cli.conventions import Utf8, Where, json_option, stack_options
 
 
 @click.command(short_help="Print the answers of requests.")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("-w", "--workload", metavar="NAME", help="Their workload; else all of workloads.yaml are looked at.")
-@click.option("--wait", is_flag=True, help="Wait until every request has its end.")
+@click.argument("ids", metavar="ID...", type=Utf8(), nargs=-1, required=True)
+@click.option(
+    "-w",
+    "--workload",
+    type=Utf8(),
+    metavar="NAME",
+    help="Their workload; else all of workloads.yaml are looked at.",
+)
+@click.option("--wait", is_flag=True, help="Wait until every request has its end; for ids not known yet, a minute.")
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --wait: how long at most.")
 @json_option
 @stack_options

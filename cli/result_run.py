@@ -19,6 +19,8 @@ from lanekeeper.identity import request_key
 from lanekeeper.policy import registry_of
 
 READS_AT_ONCE = 8
+UNKNOWN_SECONDS = 60.0  # with --wait: what was sent a moment ago has no row yet
+LOOK_SECONDS = 2.0  # between two looks for ids that are not known
 REGISTRY = Path("workloads.yaml")
 
 
@@ -49,9 +51,7 @@ def run(
     workloads = _workloads() if workload is None else [workload]
     client = connected(where)
     with understandable():
-        statuses = _statuses(client, ids, workloads)
-        if wait:
-            statuses = _ended(client, statuses, timeout)
+        statuses = _ended(client, ids, workloads, timeout) if wait else _statuses(client, ids, workloads)
         codes = set()
         for found in _read(client, statuses):
             show(found.id, found.status, found.answer, as_json=as_json)
@@ -85,10 +85,30 @@ def _only(request_id: str, found: Sequence[Status]) -> Status | None:
     return found[0] if found else None
 
 
-def _ended(
-    client: Client, statuses: Sequence[tuple[str, Status | None]], timeout: float | None
+def _known(
+    client: Client, ids: Sequence[str], workloads: Sequence[str], seconds: float
 ) -> list[tuple[str, Status | None]]:
-    """The same, once each that is known has its end or the time is up."""
+    """The same, once each is known or was looked for so long."""
+    end = client.clock() + seconds
+    known = dict(_statuses(client, ids, workloads))
+    unknown = [each for each, status in known.items() if status is None]
+    with Counter("looking", len(unknown), forecast=False, clock=client.clock) as counter:
+        while unknown and (left := end - client.clock()) > 0:
+            client.sleep(min(LOOK_SECONDS, left))
+            known.update(_statuses(client, unknown, workloads))
+            counter.advance(sum(known[each] is not None for each in unknown))
+            unknown = [each for each in unknown if known[each] is None]
+    return [(request_id, known[request_id]) for request_id in ids]
+
+
+def _ended(
+    client: Client, ids: Sequence[str], workloads: Sequence[str], timeout: float | None
+) -> list[tuple[str, Status | None]]:
+    """The same, once each has its end, stays unknown, or the time is up."""
+    began = client.clock()
+    seconds = UNKNOWN_SECONDS if timeout is None else min(UNKNOWN_SECONDS, timeout)
+    statuses = _known(client, ids, workloads, seconds)
+    left = None if timeout is None else max(0.0, timeout - (client.clock() - began))
     tickets = {
         Ticket(workload=status.workload, id=request_id)
         for request_id, status in statuses
@@ -97,7 +117,7 @@ def _ended(
     ends: dict[str, Status] = {}
     with Counter("waiting", len(tickets), forecast=False, clock=client.clock) as counter:
         try:
-            for _, end in client.settled(tickets, timeout=timeout):
+            for _, end in client.settled(tickets, timeout=left):
                 if isinstance(end, Status):
                     ends[end.key] = end
                 counter.advance(1)

@@ -2,14 +2,14 @@
 
 import click
 
-from cli.conventions import Where, json_option, stack_options
+from cli.conventions import Utf8, Where, json_option, stack_options
 
 CHECK_SECONDS = 15.0
 
 
 @click.command(short_help="Send the requests of a file, and say which were refused.")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("-w", "--workload", metavar="NAME", help="The workload of requests that name none.")
+@click.option("-w", "--workload", type=Utf8(), metavar="NAME", help="The workload of requests that name none.")
 @click.option("--wait", is_flag=True, help="Wait until every request has its end, and show what it cost.")
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --wait: how long at most.")
 @click.option(

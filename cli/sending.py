@@ -8,25 +8,9 @@ from dataclasses import dataclass, field
 from cli.request_file import Line, Problem, RequestFile
 from cli.send_state import SendState
 from lanekeeper.client import Client, Ticket
-from lanekeeper.client.sending import Outgoing, Receipt, UnsendableError, packs, send_pack
+from lanekeeper.client.sending import Letter, Receipt, UnsendableError, packs, send_pack
 
 CALLS_AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A line and its message."""
-
-    line: Line
-    outgoing: Outgoing
-
-    @property
-    def body(self) -> str:
-        return self.outgoing.body
-
-    @property
-    def group(self) -> str:
-        return self.outgoing.group
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +26,7 @@ class Sending:
 
     def __call__(self, file: RequestFile, default_workload: str | None) -> None:
         """Sends each line once. What the way to SQS raises is raised after all calls under way are noted."""
-        window: deque[tuple[list[Letter], Future[list[Receipt]]]] = deque()
+        window: deque[tuple[list[Letter[Line]], Future[list[Receipt]]]] = deque()
         with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
             try:
                 for pack in packs(self._letters(file, default_workload)):
@@ -59,10 +43,10 @@ class Sending:
                     if not call.cancelled() and call.exception() is None:
                         self._note(pack, call)
 
-    def _send(self, pack: Sequence[Letter]) -> list[Receipt]:
+    def _send(self, pack: Sequence[Letter[Line]]) -> list[Receipt]:
         return send_pack(self.client.sqs, self.client.addresses.queue_url, pack)
 
-    def _letters(self, file: RequestFile, default_workload: str | None) -> Iterator[Letter]:
+    def _letters(self, file: RequestFile, default_workload: str | None) -> Iterator[Letter[Line]]:
         for line in file.read(default_workload):
             if isinstance(line, Problem):
                 self._refuse(line)
@@ -71,22 +55,22 @@ class Sending:
             else:
                 yield from self._letter(line)
 
-    def _letter(self, line: Line) -> Iterator[Letter]:
+    def _letter(self, line: Line) -> Iterator[Letter[Line]]:
         try:
             yield Letter(line, self.client.inbox.outgoing(line.fields, line.body))
         except UnsendableError as error:
             self._refuse(Problem(line.number, error.code, error.sentence))
 
-    def _note(self, pack: Sequence[Letter], call: Future[list[Receipt]]) -> None:
+    def _note(self, pack: Sequence[Letter[Line]], call: Future[list[Receipt]]) -> None:
         taken = []
         for letter, receipt in zip(pack, call.result(), strict=True):
-            number = letter.line.number
+            number = letter.subject.number
             if receipt.message_id is None:
                 self.refused += 1
                 self.problems.append(Problem(number, receipt.code, receipt.sentence))
             else:
                 taken.append((number, receipt.message_id))
-                self.tickets[number] = Ticket.of_fields(letter.line.fields, receipt.message_id)
+                self.tickets[number] = Ticket.of_fields(letter.subject.fields, receipt.message_id)
         self.state.add(taken)
         self.tell(len(pack))
 

@@ -24,6 +24,7 @@ from local.ministack import Ministack
 from local.sam import CREDENTIALS, REGION, STACK, Sam
 
 FOLDER = ROOT / ".demo"
+STATE = "stack.json"  # in the folder: what runs, and who started it
 
 # The user's own AWS settings are not looked at: no profile, no files.
 _NO_SETTINGS: dict[str, Any] = {
@@ -137,40 +138,29 @@ class LocalStack:
 
     def clear_leftovers(self) -> None:
         """Ends the ministack of an earlier run that was killed or told to keep it."""
-        if not self._state_file.exists():
+        owner, left = _left_in(self._folder)
+        if left is None or not left.is_alive():
             return
-        state = json.loads(self._state_file.read_text())
-        left = Ministack(pid=state["pid"], endpoint=state["endpoint"], certificate=_path(state["certificate"]))
-        if not left.is_alive():
-            return
-        if is_running(state["owner"]):
-            raise AlreadyRunningError(f"process {state['owner']} runs a local stack at {left.endpoint}: end it first")
+        if is_running(owner):
+            raise AlreadyRunningError(f"process {owner} runs a local stack at {left.endpoint}: end it first")
         self._say(f"ending the stack that an earlier run left at {left.endpoint}")
         self._stop(left)
 
     def _record(self, running: Ministack) -> None:
         certificate = str(running.certificate) if running.certificate else None
         state = {"owner": os.getpid(), "pid": running.pid, "endpoint": running.endpoint, "certificate": certificate}
-        self._state_file.write_text(json.dumps(state))
+        (self._folder / STATE).write_text(json.dumps(state))
 
     def _stop(self, running: Ministack) -> None:
         running.stop()
         ministack.delete_scratch(self._folder)
-        self._state_file.unlink(missing_ok=True)
-
-    @property
-    def _state_file(self) -> Path:
-        return self._folder / "stack.json"
+        (self._folder / STATE).unlink(missing_ok=True)
 
 
 def running_stack(folder: Path = FOLDER) -> Stack | None:
     """The stack that runs in this folder, whoever started it; None where none does. Raises NotDeployedError."""
-    state_file = folder / "stack.json"
-    if not state_file.exists():
-        return None
-    state = json.loads(state_file.read_text())
-    left = Ministack(pid=state["pid"], endpoint=state["endpoint"], certificate=_path(state["certificate"]))
-    if not left.is_alive():
+    _, left = _left_in(folder)
+    if left is None or not left.is_alive():
         return None
     try:
         return _described(left)
@@ -208,6 +198,16 @@ def _described(running: Ministack) -> Stack:
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
         physical={each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources},
     )
+
+
+def _left_in(folder: Path) -> tuple[int, Ministack | None]:
+    """The process that last started a stack in this folder, and its ministack; None where a state is not to be read."""
+    try:
+        state = json.loads((folder / STATE).read_text())
+        left = Ministack(pid=int(state["pid"]), endpoint=state["endpoint"], certificate=_path(state["certificate"]))
+        return int(state["owner"]), left
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # a process that was killed may have cut it
+        return 0, None
 
 
 def _path(text: str | None) -> Path | None:

@@ -1,7 +1,6 @@
 """A producer beside the system: a client whose waiting is the system's time to work."""
 
 import io
-import json
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -41,7 +40,7 @@ def addresses_of(system: System) -> Addresses:
 
 def producer(system: System, waiting: Waiting | None = None) -> Client:
     """A client of the system; without `waiting`, all that can happen happens while it sleeps."""
-    waiting = waiting or Waiting(lambda: work(system))
+    waiting = waiting or Waiting(system.run_until_answered)
     made = client_of(addresses_of(system), boto3.Session())
     return Client(
         addresses=made.addresses,
@@ -51,21 +50,6 @@ def producer(system: System, waiting: Waiting | None = None) -> Client:
         clock=waiting.clock,
         sleep=waiting.sleep,
     )
-
-
-def work(system: System) -> None:
-    """Everything happens, batches end, and rejected messages have their notices where producers look."""
-    system.run_until_answered()
-    keep_notices(system)
-
-
-def keep_notices(system: System) -> None:
-    for notice in system.waiting("RejectedQueue"):
-        put_object(system, f"rejected/{notice['event_id']}.json", json.dumps(notice).encode())
-
-
-def put_object(system: System, key: str, body: bytes) -> None:
-    boto3.client("s3").put_object(Bucket=system.ids["ContentBucket"], Key=key, Body=body)
 
 
 def queued(system: System) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from anthropic.types import Message
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lanekeeper import client as producers
 from lanekeeper.client import (
@@ -30,7 +30,7 @@ from lanekeeper.client import (
 from lanekeeper.client.sending import MOST_BYTES, MOST_PARAMS_BYTES
 from lanekeeper.client.watch import FIRST_PAUSE, LONGEST_PAUSE
 from lanekeeper.identity import params_hash
-from tests.producer import Waiting, keep_notices, producer, queued, work
+from tests.producer import Waiting, producer, queued
 from tests.system import System, params
 
 AT = datetime(2026, 11, 25, 23, 59, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_answers_come_as_they_end_and_each_kind_of_end_is_told(system: System) -
             request(3, id="unreadable", params={"model": "claude-sonnet-4-6"}),
         ]
     )
-    steps = iter([system.run, lambda: keep_notices(system), lambda: work(system)])
+    steps = iter([system.run, system.run_until_answered])
     waiting.meanwhile = lambda: next(steps)()
     ends = {end.id: end for end in client.answers(tickets, timeout=3600)}
 
@@ -149,6 +149,12 @@ def test_the_same_request_sent_twice_has_one_answer_for_both_tickets(system: Sys
     assert system.executed() == 1
 
 
+def test_a_ticket_that_is_given_twice_has_two_ends(system: System) -> None:
+    answered, rejected = producer(system).submit_many([request(1), request(2, workload="nobody")])
+    ends = producer(system).answers([answered, rejected, answered, rejected])
+    assert sorted(end.id for end in ends) == ["article-1", "article-1", "article-2", "article-2"]
+
+
 def test_when_the_time_is_up_the_open_tickets_are_handed_back(system: System) -> None:
     waiting = Waiting(system.run)
     client = producer(system, waiting)
@@ -202,7 +208,7 @@ def test_an_answer_is_fetched_by_its_name_alone(system: System) -> None:
     assert client.fetch("content-pipeline", "article-42") is None
     assert (status := client.status("content-pipeline", "article-42")) is not None
     assert (status.outcome, status.lane_reason) == (None, "deadline-allows")
-    work(system)
+    system.run_until_answered()
     assert (answer := client.fetch("content-pipeline", "article-42")) is not None
     assert answer.text
 
@@ -343,6 +349,31 @@ def test_params_too_large_for_a_message_go_by_claim_check(system: System) -> Non
     assert body == {"id": "article-42", "workload": "content-pipeline", "metadata": {"team": "docs"}}
     assert place["key"].startswith("inbox/content-pipeline/")
     assert (json.loads(stored), hashlib.sha256(stored).hexdigest()) == (large, place["sha256"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        pytest.param(
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject"), "AccessDenied", id="refused"
+        ),
+        pytest.param(EndpointConnectionError(endpoint_url="https://s3"), "EndpointConnectionError", id="no network"),
+    ],
+)
+def test_an_upload_that_fails_is_its_own_requests_trouble_alone(system: System, error: Exception, code: str) -> None:
+    client = producer(system)
+    calls = itertools.count(1)
+
+    def fail(**_: object) -> None:
+        if next(calls) == 1:
+            raise error
+
+    client.s3.meta.events.register("before-call.s3.PutObject", fail)
+    large = params("x" * MOST_BYTES)
+    with pytest.raises(NotSentError) as raised:
+        client.submit_many([request(1), request(2, params=large), request(3), request(4, params=large)])
+    assert [(failure.request.id, failure.code) for failure in raised.value.not_sent] == [("article-2", code)]
+    assert [ticket.id for ticket in raised.value.tickets] == ["article-1", "article-3", "article-4"]
 
 
 def test_a_ticket_of_a_claim_check_has_the_hash_of_its_params(system: System) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.result_run import UNKNOWN_SECONDS
 from tests.commands import Command, command_of, golden
-from tests.producer import Waiting, producer, work
+from tests.producer import Waiting, producer
 from tests.system import System, params, refusable
 
 CHAT = ("-w", "content-pipeline")
@@ -14,14 +15,14 @@ CHAT = ("-w", "content-pipeline")
 
 @pytest.fixture
 def lanekeeper(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
-    return command_of(producer(system, Waiting(lambda: work(system))), monkeypatch, tmp_path)
+    return command_of(producer(system, Waiting(system.run_until_answered)), monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def answered(system: System) -> System:
     for number in range(3):
         system.ask(id=f"article-{number}", params=params(f"Say {number}."))
-    work(system)
+    system.run_until_answered()
     return system
 
 
@@ -88,6 +89,40 @@ def test_a_request_under_way_is_waited_for(system: System, lanekeeper: Command) 
     system.deliver("RequestQueue")
     result = lanekeeper("result", "article-1", *CHAT, "--wait")
     assert (result.exit_code, bool(result.stdout.strip())) == (0, True)
+
+
+def test_a_request_that_was_sent_a_moment_ago_is_waited_for(system: System, lanekeeper: Command) -> None:
+    system.ask(id="article-1")
+    result = lanekeeper("result", "article-1", *CHAT, "--wait")
+    assert (result.exit_code, bool(result.stdout.strip())) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [
+        pytest.param((), UNKNOWN_SECONDS, id="a minute"),
+        pytest.param(("--timeout", "7"), 7, id="or less where the time is up before"),
+        pytest.param(("--timeout", "7200"), UNKNOWN_SECONDS, id="and not longer"),
+    ],
+)
+def test_an_id_that_stays_unknown_is_looked_for_for_a_while(
+    system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, timeout: tuple[str, ...], seconds: float
+) -> None:
+    waiting = Waiting()
+    run = command_of(producer(system, waiting), monkeypatch, tmp_path)
+    assert run("result", "nothing", *CHAT, "--wait", *timeout).exit_code == 5
+    assert sum(waiting.pauses) == seconds
+
+
+def test_looking_for_the_unknown_takes_nothing_from_the_time_to_wait(
+    system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    system.ask(id="article-1")
+    system.deliver("RequestQueue")
+    waiting = Waiting()
+    run = command_of(producer(system, waiting), monkeypatch, tmp_path)
+    assert run("result", "article-1", "nothing", *CHAT, "--wait", "--timeout", "90").exit_code == 5
+    assert sum(waiting.pauses) == 90
 
 
 def test_a_wait_ends_when_its_time_is_up(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import Result
 
 from tests.commands import Command, command_of, golden
-from tests.producer import Waiting, producer, queued, work
+from tests.producer import Waiting, producer, queued
 from tests.system import System, params
 
 GOOD = {"workload": "content-pipeline", "params": params()}
@@ -20,7 +20,7 @@ A = json.dumps({"id": "a", **GOOD})
 
 @pytest.fixture
 def waiting(system: System) -> Waiting:
-    return Waiting(lambda: work(system))
+    return Waiting(system.run_until_answered)
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_a_wait_that_timed_out_goes_on_without_sending_again(
     lanekeeper = command_of(client, monkeypatch, tmp_path / "state")
     path = many(tmp_path, 2)
     late = lanekeeper("send", path, "--wait", "--timeout", "60")
-    work(system)
+    system.run_until_answered()
     heard = system.listen(client.sqs, "sqs.SendMessageBatch")
     again = lanekeeper("send", path, "--wait")
 

@@ -84,6 +84,28 @@ def test_commands_and_options_are_completed(words: list[str], incomplete: str, f
     assert [each.value for each in completions] == found
 
 
+@pytest.mark.parametrize("module", ["cli.main", "cli.entry"])
+def test_the_command_runs_as_a_module_too(module: str) -> None:
+    command = [sys.executable, "-m", module, "--help"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert ran.stdout.startswith("Usage: lanekeeper [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["result", "caf\udce9", "-w", "live-chat"], id="an id"),
+        pytest.param(["result", "a", "-w", "caf\udce9"], id="a workload"),
+        pytest.param(["forget", "caf\udce9", "-w", "live-chat"], id="an id to forget"),
+        pytest.param(["send", "-", "-w", "caf\udce9"], id="a default workload"),
+    ],
+)
+def test_a_name_that_is_not_utf_8_is_wrong_usage(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == Exit.USAGE
+    assert "it is not UTF-8: write it as it was sent" in result.stderr
+
+
 # finding the stack
 
 
@@ -97,11 +119,16 @@ def a_local_stack_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         raise LocalStackUsedError
 
     monkeypatch.setattr(connection, "running_stack", use)
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+    for name in connection.SAID_ELSEWHERE:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_the_local_stack_is_used_without_a_flag_where_it_runs(a_local_stack_runs: None) -> None:
+@pytest.mark.parametrize("region", [None, "AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_the_local_stack_is_used_without_a_flag_where_it_runs_whatever_region_the_shell_has(
+    a_local_stack_runs: None, monkeypatch: pytest.MonkeyPatch, region: str | None
+) -> None:
+    if region is not None:
+        monkeypatch.setenv(region, "eu-west-1")
     with pytest.raises(LocalStackUsedError):
         connected(NOWHERE)
 
@@ -113,6 +140,11 @@ def test_the_local_stack_is_used_without_a_flag_where_it_runs(a_local_stack_runs
         pytest.param(Where(None, None, "eu-west-1"), {}, id="a region"),
         pytest.param(Where(None, "none-of-this-name", None), {}, id="a profile"),
         pytest.param(NOWHERE, {"AWS_PROFILE": "none-of-this-name"}, id="a profile in the environment"),
+        pytest.param(NOWHERE, {"AWS_DEFAULT_PROFILE": "none-of-this-name"}, id="a profile by its older name"),
+        pytest.param(NOWHERE, {"AWS_ACCESS_KEY_ID": "AKIAREAL"}, id="an access key, as a CI job has it"),
+        pytest.param(NOWHERE, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}, id="a role by a web identity"),
+        pytest.param(NOWHERE, {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2"}, id="a container's role"),
+        pytest.param(NOWHERE, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x"}, id="a container's role by URL"),
         pytest.param(NOWHERE, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, id="another address"),
     ],
 )
@@ -139,7 +171,9 @@ def test_the_stack_can_be_named_in_the_environment(aws: None) -> None:
     )
 
 
-def test_the_local_stack_says_that_it_is_used(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_stack_says_that_it_is_used(
+    aws: None, a_local_stack_runs: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from local.ministack import Ministack
     from local.stack import Stack
 

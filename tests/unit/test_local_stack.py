@@ -10,7 +10,7 @@ from local.adjust import adjust_for_ministack
 from local.host import PYTHON, UnsupportedHostError, host_parameters
 from local.ministack import Ministack
 from local.sam import Sam, SamFailedError
-from local.stack import client
+from local.stack import STATE, LocalStack, client, running_stack
 from scripts.translate import source
 
 NOWHERE = Ministack(pid=0, endpoint="http://127.0.0.1:9", certificate=None)
@@ -61,6 +61,25 @@ def test_our_clients_do_not_mind_a_profile_that_does_not_exist_here(users_aws: N
     sqs = client("sqs", NOWHERE)
     assert sqs.meta.endpoint_url == NOWHERE.endpoint
     assert sqs._request_signer._credentials.access_key == "test"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(None, id="none"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"owner": 1, "pid": 2, "endp', id="cut"),
+        pytest.param(b"\xff\xfe", id="not text"),
+        pytest.param(b"[1]", id="a list"),
+        pytest.param(b'{"owner": 1, "pid": 2}', id="without its address"),
+        pytest.param(b'{"owner": 1, "pid": null, "endpoint": "http://127.0.0.1:9", "certificate": null}', id="no pid"),
+    ],
+)
+def test_a_state_that_cannot_be_read_is_no_running_stack(tmp_path: Path, state: bytes | None) -> None:
+    if state is not None:
+        (tmp_path / STATE).write_bytes(state)
+    assert running_stack(tmp_path) is None
+    LocalStack({}, folder=tmp_path).clear_leftovers()
 
 
 def test_a_concurrency_that_comes_from_a_parameter_is_written_out_as_a_number() -> None:

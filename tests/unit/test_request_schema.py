@@ -17,6 +17,7 @@ from lanekeeper.policy import registry_of
 from lanekeeper.pricing import standard_prices
 from lanekeeper.rejections import RejectionCode
 from tests.hostile import mutant
+from tests.system import params
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/schemas/request.schema.json").read_text())
@@ -62,8 +63,31 @@ def test_the_schema_is_one() -> None:
 
 def test_the_schema_names_the_fields_and_params_that_the_code_takes() -> None:
     assert tuple(SCHEMA["properties"]) == FIELDS
-    assert tuple(SCHEMA["$defs"]["params"]["properties"]) == KNOWN
-    assert SCHEMA["$defs"]["params"]["properties"]["max_tokens"]["maximum"] == MAX_TOKENS
+    known = SCHEMA["properties"]["params"]["properties"]
+    assert tuple(known) == KNOWN
+    assert known["max_tokens"]["maximum"] == MAX_TOKENS
+
+
+OBJECT = {"key": "inbox/live-chat/a", "version": "1", "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        pytest.param({"params": params(max_tokens=30_000)}, ["params", "max_tokens"], id="too many tokens"),
+        pytest.param({"params": params(system=1)}, ["params", "system"], id="a number for a system prompt"),
+        pytest.param(
+            {"params": params(messages=[{"role": "user", "content": [{"text": "a"}]}])},
+            ["params", "messages", 0, "content", 0],
+            id="a block without a type",
+        ),
+        pytest.param({"params_object": OBJECT | {"sha256": "x"}}, ["params_object", "sha256"], id="no hash"),
+    ],
+)
+def test_an_error_names_its_field_and_does_not_show_the_prompt(fields: dict[str, Any], path: list[str | int]) -> None:
+    (error,) = VALIDATOR.iter_errors({"id": "a", "workload": "live-chat", **fields})
+    assert list(error.absolute_path) == path
+    assert "Say hello." not in error.message
 
 
 @pytest.mark.parametrize("line", (ROOT / "examples/requests.jsonl").read_text().splitlines())

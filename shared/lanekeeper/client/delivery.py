@@ -8,28 +8,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lanekeeper.client.errors import NotSentError
 from lanekeeper.client.requests import NotSent, Request, Ticket
-from lanekeeper.client.sending import Inbox, Outgoing, UnsendableError, packs, send_pack
+from lanekeeper.client.sending import Inbox, Letter, UnsendableError, packs, send_pack
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 UNKNOWN = "the call to SQS failed: sending the request again is harmless, it is answered once"
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A request and its message."""
-
-    request: Request
-    outgoing: Outgoing
-
-    @property
-    def body(self) -> str:
-        return self.outgoing.body
-
-    @property
-    def group(self) -> str:
-        return self.outgoing.group
+NOT_STORED = "the call to S3 failed, where params too large for a message wait: send the request again"
 
 
 @dataclass(slots=True)
@@ -55,21 +40,27 @@ class Delivery:
             raise NotSentError(self.tickets, self.not_sent)
         return self.tickets
 
-    def _letters(self, requests: Iterable[Request]) -> Iterable[Letter]:
+    def _letters(self, requests: Iterable[Request]) -> Iterable[Letter[Request]]:
         for request in requests:
             try:
                 yield Letter(request, self.inbox.outgoing(request.fields()))
             except UnsendableError as error:
                 self.not_sent.append(NotSent(request=request, code=error.code, sentence=error.sentence))
+            except (ClientError, BotoCoreError) as error:
+                self.not_sent.append(NotSent(request=request, code=_code(error), sentence=NOT_STORED))
 
-    def _send(self, pack: Sequence[Letter]) -> None:
+    def _send(self, pack: Sequence[Letter[Request]]) -> None:
         for letter, receipt in zip(pack, send_pack(self.sqs, self.queue_url, pack), strict=True):
             if receipt.message_id is None:
-                self.not_sent.append(NotSent(request=letter.request, code=receipt.code, sentence=receipt.sentence))
+                self.not_sent.append(NotSent(request=letter.subject, code=receipt.code, sentence=receipt.sentence))
             else:
-                self.tickets.append(Ticket.of_fields(letter.request.fields(), receipt.message_id))
+                self.tickets.append(Ticket.of_fields(letter.subject.fields(), receipt.message_id))
 
-    def _give_up(self, waiting: Iterable[Sequence[Letter]], error: Exception) -> None:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    def _give_up(self, waiting: Iterable[Sequence[Letter[Request]]], error: ClientError | BotoCoreError) -> None:
+        code = _code(error)
         for pack in waiting:
-            self.not_sent += [NotSent(request=letter.request, code=code, sentence=UNKNOWN) for letter in pack]
+            self.not_sent += [NotSent(request=letter.subject, code=code, sentence=UNKNOWN) for letter in pack]
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -26,6 +26,10 @@ _GROUP = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}", re.ASCII)
 
 # SQS refuses a whole call for what one of its messages holds.
 _ONE_SPOILS_ALL = {"BatchRequestTooLong", "InvalidMessageContents", "InvalidParameterValue", "InvalidAttributeValue"}
+
+
+_Subject = TypeVar("_Subject")
+_Message = TypeVar("_Message", bound="Sendable")
 
 
 class UnsendableError(LanekeeperError):
@@ -58,15 +62,28 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter(Generic[_Subject]):
+    """A message that knows what it was made of, a request or a line of a file."""
+
+    subject: _Subject
+    outgoing: Outgoing
+
+    @property
+    def body(self) -> str:
+        return self.outgoing.body
+
+    @property
+    def group(self) -> str:
+        return self.outgoing.group
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What SQS said of a message: its id, or why it was not taken."""
 
     message_id: str | None
     code: str = ""
     sentence: str = ""
-
-
-_Message = TypeVar("_Message", bound=Sendable)
 
 
 def group_of(workload: Any) -> str:

@@ -56,15 +56,11 @@ class Watch:
                 settled.append((ticket, status))
             else:
                 under_way.append(ticket)
-        rejected = self._rejected(unseen[:NOTICES_AT_ONCE])
-        looked_for = [ticket for ticket in unseen[:NOTICES_AT_ONCE] if ticket not in rejected]
-        self.pending = under_way + unseen[NOTICES_AT_ONCE:] + looked_for
+        looked_for = [(ticket, self.notices.find(ticket)) for ticket in unseen[:NOTICES_AT_ONCE]]
+        still_unseen = [ticket for ticket, rejection in looked_for if rejection is None]
+        self.pending = under_way + unseen[NOTICES_AT_ONCE:] + still_unseen
         yield from settled
-        yield from rejected.items()
-
-    def _rejected(self, tickets: Iterable[Ticket]) -> dict[Ticket, Rejection]:
-        found = ((ticket, self.notices.find(ticket)) for ticket in tickets)
-        return {ticket: rejection for ticket, rejection in found if rejection is not None}
+        yield from ((ticket, rejection) for ticket, rejection in looked_for if rejection is not None)
 
 
 def _is_ours(status: Status, ticket: Ticket) -> bool:
