@@ -77,7 +77,7 @@ class RefusedRequest(RipeSegment):
 
     def prepare(self) -> None:
         self.buffer()
-        self.stage.let_claude(route="create", fault="status", status=400)
+        self.stage.let_claude(route="create", fault="status", status=422)
 
 
 class UnripeSegment(RipeSegment):
@@ -116,7 +116,7 @@ class RefusedHeldBatch(HeldBatch):
 
     def prepare(self) -> None:
         super().prepare()
-        self.stage.let_claude(route="create", fault="status", status=400)
+        self.stage.let_claude(route="create", fault="status", status=422)
 
 
 class DoubtfulBatch(HeldBatch):
