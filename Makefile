@@ -57,6 +57,14 @@ demo-stop: .venv/.ready ## end what KEEP=1 make demo left running
 test: setup ## every test, one summary
 	@.venv/bin/python -m pytest --numprocesses auto
 
+.PHONY: fault-table
+fault-table: .venv/.ready ## 20 requests under each fault: billed, kept, orphans, cost; FORM=--markdown or --json
+	@.venv/bin/python -m tests.torture.fault_table $(FORM)
+
+.PHONY: guards
+guards: .venv/.ready ## each safeguard taken out in turn: a test must die each time; ONLY=name takes one
+	@.venv/bin/python -m scripts.guards $(if $(ONLY),--only $(ONLY)) --jobs $(or $(JOBS),2)
+
 .PHONY: lint
 lint: .venv/.ready ## ruff, mypy strict, import rules
 	.venv/bin/ruff check .
