@@ -8,6 +8,7 @@ import pytest
 from functions.collector import effects
 from lanekeeper import clock, connections, dynamo, moments
 from lanekeeper.pricing import PriceList
+from lanekeeper.requests_table import RequestsTable
 from lanekeeper.spool import Spool
 from local.emulator.batches import Batch
 from tests.system import Context, Killed, System, params, refusable
@@ -336,3 +337,31 @@ def test_a_call_for_a_batch_that_is_done_is_over_at_once(system: System) -> None
 
     assert system.invoke("CollectorFunction", event) == {"batchItemFailures": []}
     assert system.items("BatchesTable") == before
+
+
+@pytest.mark.parametrize(
+    ("owner", "deed"),
+    [
+        pytest.param(Spool, "write_segment", id="before-its-object-is-written"),
+        pytest.param(RequestsTable, "move", id="before-its-requests-have-moved"),
+    ],
+)
+def test_a_further_round_is_ready_only_once_all_of_it_is_there(system: System, owner: type, deed: str) -> None:
+    asked = ask(system, 3)
+    system.fault(route="batch_rows", outcome="expired", count=2)
+    end_batch(system)
+    undisturbed = getattr(owner, deed)
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed(deed)
+
+    system.monkeypatch.setattr(owner, deed, die)
+    with pytest.raises(Killed):
+        system.deliver("CollectQueue")
+    assert not [item for item in system.items("BatchesTable") if "-r1-" in item["item_id"]]
+    system.monkeypatch.setattr(owner, deed, undisturbed)
+    system.tick(in_seconds=300)
+    system.run_until_answered(rounds=2)
+
+    assert outcomes(system, asked) == {("succeeded", "end_turn")}
+    assert system.executed() == 3

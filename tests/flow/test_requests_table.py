@@ -118,3 +118,20 @@ def test_the_first_ending_stands_and_a_failure_ends_its_own_attempt_alone(
 def test_an_ending_makes_no_row_of_a_request_that_nobody_accepted(table: RequestsTable) -> None:
     assert table.finish_many([ending(Outcome.SUCCEEDED)], now=NOW) == [False]
     assert table.get("k") is None
+
+
+@pytest.mark.parametrize(
+    ("standing", "noted"),
+    [
+        pytest.param({}, False, id="under-way"),
+        pytest.param({"outcome": "succeeded"}, True, id="ended"),
+        pytest.param({"outcome": "succeeded", "forgotten_at": DEAD}, False, id="noted-before"),
+    ],
+)
+def test_only_an_ended_request_is_noted_as_forgotten_and_only_once(
+    table: RequestsTable, standing: dict[str, Any], noted: bool
+) -> None:
+    row = put(table, **standing)
+
+    assert table.note_forgotten("k", now=NOW) is noted
+    assert noted or table.get("k") == row
