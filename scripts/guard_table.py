@@ -9,22 +9,15 @@ LIFECYCLE, RESULTS, QUEUES = (f"shared/lanekeeper/{name}.py" for name in ("lifec
 STORE, COLLECT, EFFECTS, REBUFFER = (
     f"functions/collector/{name}.py" for name in ("store", "collect", "effects", "rebuffer")
 )
-ACCEPT, RUN, SUBMITTER = (
-    "functions/classifier/accept.py",
-    "functions/classifier/run.py",
-    "functions/batch_submitter/app.py",
-)
+ACCEPT, RUN = "functions/classifier/accept.py", "functions/classifier/run.py"
+SUBMITTER, SEAL = "functions/batch_submitter/app.py", "functions/batch_submitter/seal.py"
 ANSWER, FINISH = "functions/realtime_invoker/answer.py", "functions/realtime_invoker/finish.py"
 TICK = "functions/poller/tick.py"
 
 IN_BATCHES, IN_REQUESTS = "tests/flow/test_batches_table.py", "tests/flow/test_requests_table.py"
 IN_SEND, IN_COLLECT, IN_ACCEPT = "tests/flow/test_send.py", "tests/flow/test_collect.py", "tests/flow/test_accept.py"
 IN_REALTIME, IN_POLL, IN_CLAUDE = "tests/flow/test_realtime.py", "tests/flow/test_poll.py", "tests/flow/test_claude.py"
-IN_LIFECYCLE, IN_RESULTS, IN_CUT = (
-    "tests/unit/test_lifecycle.py",
-    "tests/unit/test_results.py",
-    "tests/torture/test_cut_results.py",
-)
+IN_LIFECYCLE, IN_RESULTS = "tests/unit/test_lifecycle.py", "tests/unit/test_results.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +175,38 @@ SEND = [
         "if False",
         f"{IN_LIFECYCLE}::test_an_unexplained_refusal_is_the_requests_fault_only_where_the_other_half_was_taken",
     ),
+    Guard(
+        "a doubtful send is left alone before its time",
+        ADVANCE,
+        "__call__",
+        " and moments.from_text(batch.next_action_at) <= self.clock()",
+        "",
+        f"{IN_SEND}::test_a_doubtful_send_is_left_alone_until_its_time_has_come",
+    ),
+    Guard(
+        "who lost the seal does not send",
+        SEAL,
+        "_seal",
+        "not self.batches.seal(batch, segments)",
+        "self.batches.seal(batch, segments) is None",
+        f"{IN_SEND}::test_of_two_submitters_at_once_one_sends",
+    ),
+    Guard(
+        "an error from Claude quotes nothing",
+        CLAUDE,
+        "_sorted_errors",
+        "raise _refused_or_unclear(error) from None",
+        "raise _refused_or_unclear(error) from error",
+        f"{IN_CLAUDE}::test_an_error_brings_no_cause_that_may_quote_the_request",
+    ),
+    Guard(
+        "our key goes to no other host",
+        CLAUDE,
+        "batch_of",
+        '(address.path + (f"?{address.query}" if address.query else "")) or None',
+        "address.geturl() or None",
+        f"{IN_CLAUDE}::test_results_are_fetched_from_claude_whatever_host_their_address_names",
+    ),
 ]
 
 BATCH_ROWS = [
@@ -335,6 +360,35 @@ COLLECTION = [
         "if self.until - now > LEASE - RENEW_AFTER:",
         "if self.until:",
         f"{IN_COLLECT}::test_a_long_collection_prolongs_its_lease",
+    ),
+    without(
+        "a long download prolongs its lease",
+        STORE,
+        "_checked",
+        "renew()",
+        f"{IN_COLLECT}::test_a_download_goes_on_only_under_its_lease",
+    ),
+    without(
+        "long effects prolong their lease",
+        EFFECTS,
+        "__call__",
+        "renew()",
+        f"{IN_COLLECT}::test_a_collector_whose_lease_was_taken_over_stops_before_it_ends_requests",
+    ),
+    without(
+        "further rounds are written under the lease",
+        REBUFFER,
+        "__call__",
+        "renew()",
+        f"{IN_COLLECT}::test_a_further_round_is_written_only_under_the_lease",
+    ),
+    Guard(
+        "two collectors never write to one key",
+        STORE,
+        "__call__",
+        "{batch.id}/{attempt}.jsonl",
+        "{batch.id}/results.jsonl",
+        f"{IN_COLLECT}::test_two_downloads_of_one_batch_lie_apart",
     ),
     never(
         "a collector stops before its time is over",
@@ -742,6 +796,22 @@ REALTIME = [
         'return self._dead_letter(delivery.message, "no-row")',
         "return True",
         f"{IN_REALTIME}::test_a_request_that_nobody_accepted_ends_in_the_dead_letter_queue",
+    ),
+    Guard(
+        "an answer that comes after all is on record beside its possible_duplicate",
+        FINISH,
+        "_cost_record",
+        '"#unseen" if',
+        '"" if',
+        f"{IN_REALTIME}::test_an_answer_that_comes_after_its_lease_is_over_is_on_record_too",
+    ),
+    Guard(
+        "two attempts never write to one key",
+        FINISH,
+        "_answer_key",
+        "{request.key}-{attempt.number}",
+        "{request.key}",
+        f"{IN_REALTIME}::test_an_answer_that_comes_after_its_lease_is_over_is_on_record_too",
     ),
     Guard(
         "the cost is on record before the request ends",

@@ -1,12 +1,14 @@
 """Only whole result sets are committed, effects happen once, and what was not answered goes round again, bounded."""
 
 from datetime import timedelta
+from typing import Any
 
 import boto3
 import pytest
 
 from functions.collector import effects
 from lanekeeper import clock, connections, dynamo, moments
+from lanekeeper.batches_table import BatchesTable
 from lanekeeper.pricing import PriceList
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.spool import Spool
@@ -365,3 +367,55 @@ def test_a_further_round_is_ready_only_once_all_of_it_is_there(system: System, o
 
     assert outcomes(system, asked) == {("succeeded", "end_turn")}
     assert system.executed() == 3
+
+
+def take_over(system: System) -> None:
+    """Another collector has the only batch, since ours slept longer than its lease."""
+    system.pass_time(150)
+    key = {"item_id": next(batch["item_id"] for batch in system.batches() if batch["state"] != "COLLECTED")}
+    lease = {"lease_until": {"Value": "2999-01-01T00:00:00.000Z"}}
+    system.table("BatchesTable").update_item(Key=key, AttributeUpdates=lease)
+
+
+def test_a_download_goes_on_only_under_its_lease(system: System) -> None:
+    ask(system, 2)
+    end_batch(system)
+    completed = system.listen(connections.s3(), "s3.CompleteMultipartUpload")
+    system.meanwhile(connections.s3(), "s3.CreateMultipartUpload", lambda: take_over(system))
+    system.deliver("CollectQueue")
+
+    assert not completed
+    assert system.batches()[0]["state"] == "ENDED"
+
+
+def test_a_further_round_is_written_only_under_the_lease(system: System) -> None:
+    ask(system, 2)
+    system.fault(route="batch_rows", outcome="expired", count=1)
+    end_batch(system)
+    note_progress = BatchesTable.note_progress
+
+    def note_and_sleep(*arguments: Any, **named: Any) -> bool:
+        noted = note_progress(*arguments, **named)
+        take_over(system)
+        return noted
+
+    system.monkeypatch.setattr(BatchesTable, "note_progress", note_and_sleep)
+    system.deliver("CollectQueue")
+
+    assert not [item for item in system.items("BatchesTable") if "-r1-" in item["item_id"]]
+    assert not [key for key in system.objects("segments/") if "-r1-" in key]
+
+
+def test_two_downloads_of_one_batch_lie_apart(system: System) -> None:
+    ask(system, 2)
+    end_batch(system)
+    event = {"Records": [system.record("CollectQueue")]}
+
+    def another_collects() -> None:
+        system.pass_time(150)
+        system.invoke("CollectorFunction", event)
+
+    system.meanwhile(connections.s3(), "s3.CompleteMultipartUpload", another_collects)
+    system.invoke("CollectorFunction", event)
+
+    assert len(system.objects("incoming/")) == 2

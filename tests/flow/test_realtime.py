@@ -400,3 +400,26 @@ class Room:
 
     def __exit__(self, *_: object) -> None:
         return None
+
+
+def test_an_answer_that_comes_after_its_lease_is_over_is_on_record_too(system: System) -> None:
+    asked = ask(system)
+
+    def another_worker_answers() -> None:
+        system.pass_time(200)
+        system.make_visible("RealtimeQueue")
+        system.deliver("RealtimeQueue")
+
+    system.meanwhile(connections.s3(), "s3.PutObject", another_worker_answers)
+    system.deliver("RealtimeQueue")
+
+    costs = [record["cost_micro_usd"] for record in system.items("LedgerTable")]
+    assert outcome(system, asked) == ("succeeded", "end_turn")
+    assert system.executed() == 2
+    assert sorted(record["kind"] for record in system.items("LedgerTable")) == [
+        "answer",
+        "answer",
+        "possible_duplicate",
+    ]
+    assert sum(cost for cost in costs if cost is not None) == system.billed()
+    assert len(system.objects("results/")) == 2

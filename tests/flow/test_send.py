@@ -1,13 +1,18 @@
 """A create whose answer is lost is settled by listing; one that is refused is held, split or ended. Nothing twice."""
 
 import json
+from datetime import timedelta
 
 import boto3
 import pytest
 
-from lanekeeper import connections
-from lanekeeper.claude import Claude
+from lanekeeper import clock, connections, dynamo
+from lanekeeper.advance import Advance
+from lanekeeper.batch_rows import batch_of
+from lanekeeper.batches_table import BatchesTable
+from lanekeeper.claude import Claude, connect
 from lanekeeper.errors import ClaudeUnreachableError
+from lanekeeper.spool import Spool
 from tests.system import System, params
 
 SETTLE = 1800
@@ -349,3 +354,37 @@ def test_a_spend_limit_holds_a_batch_of_one_too(system: System) -> None:
     system.run_until_answered()
 
     assert (system.row(asked) or {})["outcome"] == "succeeded"
+
+
+def test_a_doubtful_send_is_left_alone_until_its_time_has_come(system: System) -> None:
+    system.fault(route="create", fault="drop_after_accept")
+    ask_and_seal(system)
+    (item,) = system.batches()
+    asked_of_claude: list[object] = []
+    system.monkeypatch.setattr(Claude, "batches_since", lambda _, anchor: asked_of_claude.append(anchor) or iter([]))
+    advance = Advance(
+        batches=BatchesTable(dynamo.client(), system.ids["BatchesTable"]),
+        spool=Spool(connections.s3(), system.ids["ContentBucket"]),
+        claude=Claude(connect("sk-test", system.emulator.url)),
+        clock=lambda: clock.now(),
+        settle_after=timedelta(seconds=SETTLE),
+    )
+    advance(batch_of(item), seconds_left=lambda: 100.0)
+    assert not asked_of_claude
+    system.pass_time(101)
+    advance(batch_of(item), seconds_left=lambda: 100.0)
+    assert asked_of_claude
+
+
+def test_of_two_submitters_at_once_one_sends(system: System) -> None:
+    asked = system.ask()
+    system.deliver("RequestQueue")
+    event = {"Records": [system.record("BatchQueue")]}
+    client = dynamo.client()
+    system.meanwhile(client, "dynamodb.TransactWriteItems", lambda: system.invoke("BatchSubmitterFunction", event))
+    system.invoke("BatchSubmitterFunction", event)
+
+    assert len(system.emulator.world.list_batches().batches) == 1
+    assert states(system) == ["OPEN"]
+    system.run_until_answered()
+    assert all_succeeded(system, [asked])
