@@ -63,7 +63,7 @@ fault-table: .venv/.ready ## 20 requests under each fault: billed, kept, orphans
 
 .PHONY: guards
 guards: .venv/.ready ## each safeguard taken out in turn: a test must die each time; ONLY=name takes one
-	@.venv/bin/python -m scripts.guards $(if $(ONLY),--only $(ONLY)) --jobs $(or $(JOBS),2)
+	@.venv/bin/python -m scripts.guards --only "$(ONLY)" --jobs $(or $(JOBS),2)
 
 .PHONY: lint
 lint: .venv/.ready ## ruff, mypy strict, import rules

@@ -10,7 +10,7 @@ STORE, COLLECT, EFFECTS, REBUFFER = (
     f"functions/collector/{name}.py" for name in ("store", "collect", "effects", "rebuffer")
 )
 ACCEPT, RUN = "functions/classifier/accept.py", "functions/classifier/run.py"
-SUBMITTER, SEAL = "functions/batch_submitter/app.py", "functions/batch_submitter/seal.py"
+SUBMITTER = "functions/batch_submitter/app.py"
 ANSWER, FINISH = "functions/realtime_invoker/answer.py", "functions/realtime_invoker/finish.py"
 TICK = "functions/poller/tick.py"
 
@@ -182,14 +182,6 @@ SEND = [
         " and moments.from_text(batch.next_action_at) <= self.clock()",
         "",
         f"{IN_SEND}::test_a_doubtful_send_is_left_alone_until_its_time_has_come",
-    ),
-    Guard(
-        "who lost the seal does not send",
-        SEAL,
-        "_seal",
-        "not self.batches.seal(batch, segments)",
-        "self.batches.seal(batch, segments) is None",
-        f"{IN_SEND}::test_of_two_submitters_at_once_one_sends",
     ),
     Guard(
         "an error from Claude quotes nothing",
