@@ -604,7 +604,7 @@ def test_what_was_found_before_the_time_was_over_is_told(done: System) -> None:
     a_lock_without_a_send(done)
     an_answer_of_a_batch_that_is_gone(done)
     settings = load(AuditorSettings, stack.environment("AuditorFunction", done.ids, done.parameters))
-    left = iter([900.0] * 4)
+    left = iter([900.0] * 7)
     report = _auditor(settings, lambda: next(left, 100.0))()
     assert report.unfinished
     assert report.gaps
