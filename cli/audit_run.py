@@ -1,7 +1,6 @@
 """One run of `lanekeeper audit`: the way to the stack and to Claude, the audit, its verdict as an exit code."""
 
 import re
-import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -14,13 +13,10 @@ from cli.output import BadInputError, json_text
 from cli.progress import Looking
 from lanekeeper import clock
 from lanekeeper.audit import Report
-from lanekeeper.audit_reading import Reading
+from lanekeeper.audit_reading import reading_of
 from lanekeeper.auditor import Auditor
 from lanekeeper.connections import CONFIG
-from lanekeeper.dynamo import plain_client
 from lanekeeper.models import ClaudeBatch
-from lanekeeper.pricing import standard_prices
-from lanekeeper.spool import Spool
 
 MOST = timedelta(days=29)  # Claude's listing, and the answers in the bucket, go no further back for certain
 
@@ -48,33 +44,13 @@ def audited(reached: Reached, *, back: timedelta, listing: Callable[[], Iterable
     now = clock.now()
     with Looking("audit") as looking:
         return Auditor(
-            reading=_reading(reached),
+            reading=reading_of(reached.session, reached.output, **reached.place),
             listing=listing,
             now=now,
             since=now - back,
             seconds_left=lambda: float("inf"),
             progress=looking.at,
         )()
-
-
-def _reading(reached: Reached) -> Reading:
-    session = reached.session
-    return Reading(
-        dynamodb=plain_client(session, **reached.place),
-        requests_table=reached.output("RequestsTableName"),
-        batches_table=reached.output("BatchesTableName"),
-        ledger_table=reached.output("LedgerTableName"),
-        spool=Spool(session.client("s3", config=CONFIG, **reached.place), reached.output("ContentBucketName")),
-        sqs=session.client("sqs", config=CONFIG, **reached.place),
-        realtime_queues=(
-            reached.output("RequestQueueUrl"),
-            reached.output("RequestDeadLetterQueueUrl"),
-            reached.output("RealtimeQueueUrl"),
-            reached.output("RealtimeDeadLetterQueueUrl"),
-        ),
-        prices=standard_prices(),
-        sleep=time.sleep,
-    )
 
 
 def _listing(reached: Reached) -> Callable[[], Iterable[ClaudeBatch]]:

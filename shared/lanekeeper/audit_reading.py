@@ -1,5 +1,6 @@
 """What an audit reads: tables page by page, objects line by line, queues by their counts. It writes nothing."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,16 +11,21 @@ from botocore.exceptions import ClientError
 from lanekeeper import moments
 from lanekeeper.audit import Snapshot
 from lanekeeper.audit_money import Stored
-from lanekeeper.dynamo import Item, get_many, query_all, scan_pages
+from lanekeeper.connections import CONFIG
+from lanekeeper.dynamo import Item, get_many, plain_client, query_all, scan_pages
 from lanekeeper.ledger import shard_keys
 from lanekeeper.models import Entry
-from lanekeeper.pricing import PriceList
+from lanekeeper.pricing import PriceList, standard_prices
 from lanekeeper.spool import Spool, index_key
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+# A request that waits in real time has its message on one of these.
+REALTIME_QUEUES = ("RequestQueue", "RequestDeadLetterQueue", "RealtimeQueue", "RealtimeDeadLetterQueue")
 
 _WAITING: tuple["QueueAttributeNameType", ...] = (
     "ApproximateNumberOfMessages",
@@ -167,3 +173,18 @@ class Reading:
     def _listing(self, **which: Any) -> Iterator[Mapping[str, Any]]:
         pages = self.spool.s3.get_paginator("list_objects_v2").paginate(Bucket=self.spool.bucket, **which)
         return ({"Contents": [], "CommonPrefixes": [], **page} for page in pages)
+
+
+def reading_of(session: "boto3.Session", output: Callable[[str], str], **place: Any) -> Reading:
+    """A stack as its operator reaches it, by its outputs; `place` says where AWS is, as boto3's clients take it."""
+    return Reading(
+        dynamodb=plain_client(session, **place),
+        requests_table=output("RequestsTableName"),
+        batches_table=output("BatchesTableName"),
+        ledger_table=output("LedgerTableName"),
+        spool=Spool(session.client("s3", config=CONFIG, **place), output("ContentBucketName")),
+        sqs=session.client("sqs", config=CONFIG, **place),
+        realtime_queues=[output(f"{name}Url") for name in REALTIME_QUEUES],
+        prices=standard_prices(),
+        sleep=time.sleep,
+    )
