@@ -571,23 +571,39 @@ def test_an_answer_that_is_stored_and_not_yet_booked_is_in_flight(system: System
     assert gaps(system) == []
 
 
-def test_rows_that_may_vanish_at_any_moment_prove_nothing(done: System) -> None:
+@pytest.mark.parametrize("kind", ["batch#", "claude#", "segment#"])
+def test_rows_that_may_vanish_at_any_moment_prove_nothing(done: System, kind: str) -> None:
     done.pass_time(46 * 24 * HOUR)
-    delete(done, "BatchesTable", item_id=batch_of(done)["item_id"])
+    for item in done.items("BatchesTable"):
+        if item["item_id"].startswith(kind):
+            delete(done, "BatchesTable", item_id=item["item_id"])
     assert gaps(done) == []
 
 
-def test_what_moves_on_while_it_is_read_is_looked_at_again(under_way: System) -> None:
-    def collected() -> None:
-        under_way.let_batches_end()
-        under_way.tick()
-        under_way.run()
+def test_an_owner_row_that_outlives_its_batch_proves_nothing(done: System) -> None:
+    """It was written later, so it expires later."""
+    done.pass_time(40 * 24 * HOUR)
+    for item in done.items("BatchesTable"):
+        if not item["item_id"].startswith("claude#"):
+            alter(done, "BatchesTable", {"item_id": item["item_id"]}, expires_at=1)
+    assert gaps(done) == []
 
-    under_way.meanwhile(connections.s3(), "s3.ListObjectsV2", collected)
-    looks = under_way.listen(dynamo.client(), "dynamodb.Scan")
-    assert gaps(under_way) == []
-    assert batch_of(under_way)["state"] == "COLLECTED"
-    assert looks
+
+def test_a_row_that_says_that_its_content_was_deleted_is_believed(done: System) -> None:
+    an_answer_cut_short(done)
+    alter_request(done, "patient", forgotten_at="2026-11-25T00:00:00.000Z")
+    assert gaps(done) == []
+
+
+def test_what_moves_on_while_it_is_read_is_looked_at_again(system: System) -> None:
+    """The batch is sealed between the reading of the batches and that of the segments."""
+    system.ask(id="first")
+    system.deliver("RequestQueue")
+    system.pass_time(HOUR)
+    client = dynamo.client()
+    system.meanwhile(client, "dynamodb.Scan", lambda: system.meanwhile(client, "dynamodb.Scan", system.run))
+    assert gaps(system) == []
+    assert batch_of(system)["state"] == "OPEN"
 
 
 # the verdict
