@@ -66,6 +66,12 @@ class Reached:
     session: boto3.Session
     place: Mapping[str, Any]  # arguments for each client of the session
 
+    def output(self, name: str) -> str:
+        """One of the stack's outputs. Raises UnreachableError where the stack is older than this command."""
+        if name not in self.outputs:
+            raise UnreachableError(f"the stack has no output {name}: it is older than this command, so deploy it again")
+        return self.outputs[name]
+
 
 def connected(where: Where) -> Client:
     """A client of the stack that is meant. Raises UnreachableError."""

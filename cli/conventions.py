@@ -20,7 +20,7 @@ class Exit(IntEnum):
     """How a command ends. Where several fit, the first of FAILED, UNKNOWN and NOT_YET is it."""
 
     DONE = 0
-    FAILED = 1  # something was not sent, was rejected, ended without an answer, or has none any more
+    FAILED = 1  # something was not sent, was rejected, ended without an answer, has none any more, or does not add up
     USAGE = 2  # wrong usage or bad input
     UNREACHABLE = 3  # AWS or the stack cannot be reached
     NOT_YET = 4  # still on its way: the time to wait is up

@@ -12,6 +12,8 @@ COMMANDS = {
     "send": ("cli.send:send", "Send the requests of a file, and say which were refused."),
     "result": ("cli.result:result", "Print the answers of requests."),
     "forget": ("cli.forget:forget", "Delete one request's content; its row and its cost stay."),
+    "audit": ("cli.audit:audit", "Look for requests, batches and costs that do not add up."),
+    "redrive": ("cli.redrive:redrive", "Send dead letters back to the queues that they came from."),
     "emulator": ("local.emulator.__main__:main", "Run an emulated Claude API on this machine."),
     "completion": ("cli.completion:completion", "Print the script that completes commands in a shell."),
 }

@@ -66,6 +66,41 @@ class Counter:
         return f"{counts}, {_rate(rate)}{left}"
 
 
+class Looking:
+    """Says how much was looked at, where nobody knows how much there is; a context manager around the work."""
+
+    def __init__(self, deed: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._deed, self._clock, self._said_at = deed, clock, clock()
+        self._seen: dict[str, int] = {}
+        console = Console(stderr=True, highlight=False)
+        self._is_live = console.is_terminal
+        self._status = console.status(deed)
+
+    def __enter__(self) -> "Looking":
+        if self._is_live:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_live:
+            self._status.stop()
+
+    def at(self, what: str, number: int) -> None:
+        """So many of these by now."""
+        self._seen[what] = number
+        if self._is_live:
+            self._status.update(self.sentence())
+        elif self._clock() - self._said_at >= QUIET_SECONDS:
+            click.echo(self.sentence(), err=True)
+            self._said_at = self._clock()
+
+    def sentence(self) -> str:
+        """`audit: 12 batches, 4,000 requests`"""
+        return f"{self._deed}: " + ", ".join(f"{number:,} {what}" for what, number in self._seen.items())
+
+
 class _Sentence(ProgressColumn):
     def __init__(self, counter: Counter) -> None:
         super().__init__()

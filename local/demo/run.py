@@ -12,8 +12,10 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.markup import escape
 
+from lanekeeper.audit import Report as AuditReport
 from lanekeeper.pricing import standard_prices
 from local.demo import claude, evidence
+from local.demo.audit import audited, sentences
 from local.demo.check import failures
 from local.demo.drive import Drive, time_limit
 from local.demo.evidence import Evidence, Rejections
@@ -64,7 +66,10 @@ def run(options: Options, console: Console, *, then: Then = nothing_more) -> lis
         gathered, wrong = _drive(stack, lines, options, answerer, say, console)
         report = report_of(gathered, emulated=answerer.account is not None)
         wrong += failures(gathered, standard_prices())
+        audit = audited(stack, with_claude=answerer.account is not None)
+        wrong += sentences(audit)
         _tell(report, gathered, wrong, options, console)
+        _tell_audit(audit, console)
         if not wrong:
             wrong = then(stack, answerer, say)
         elif options.secured:
@@ -170,6 +175,11 @@ def _tell(report: Report, gathered: Evidence, wrong: Sequence[str], options: Opt
     if options.json_file:
         text = json.dumps(document(report, gathered.account, wrong), indent=2)
         options.json_file.write_text(text + "\n", encoding="utf-8")
+
+
+def _tell_audit(audit: AuditReport, console: Console) -> None:
+    looked_at = ", ".join(f"{number} {what}" for what, number in audit.looked_at.items())
+    console.print(f"Audit        {len(audit.gaps)} gaps in {looked_at}", highlight=False, soft_wrap=True)
 
 
 def _tell_failures(wrong: Sequence[str], console: Console) -> None:

@@ -186,3 +186,22 @@ class CutDownload(CollectedBatch):
     def prepare(self) -> None:
         super().prepare()
         self.stage.let_claude(route="results", fault="cut", rows=1)
+
+
+# --- auditor ---------------------------------------------------------------------------------------------------------
+
+
+class AuditedBatch(_BatchScene):
+    """One batch at Claude since a while, whose requests and their answers are looked at, and all that came before."""
+
+    function = "AuditorFunction"
+
+    def prepare(self) -> None:
+        self.buffer()
+        self.submit().check()
+
+    def call(self) -> Invocation:
+        return self.stage.invoke(self.function)
+
+    def is_done(self, invocation: Invocation) -> bool:
+        return not invocation.raised and bool(invocation.answer["completed"])

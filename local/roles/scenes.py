@@ -172,3 +172,7 @@ class KeyReadByPoller(_KeyRead):
 
 class KeyReadByCollector(_KeyRead):
     function = "CollectorFunction"
+
+
+class KeyReadByAuditor(_KeyRead):
+    function = "AuditorFunction"

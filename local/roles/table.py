@@ -122,6 +122,26 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "logs:CreateLogStream on CollectorLogs": LAMBDA_LOGS,
         "logs:PutLogEvents on CollectorLogs": LAMBDA_LOGS,
     },
+    "AuditorScheduleRole": {
+        "lambda:InvokeFunction on AuditorFunction": SCHEDULER_CALLS,
+    },
+    "AuditorRole": {
+        "dynamodb:Scan on RequestsTable": batch.AuditedBatch,
+        "dynamodb:Scan on BatchesTable": batch.AuditedBatch,
+        "dynamodb:BatchGetItem on RequestsTable": batch.AuditedBatch,
+        "dynamodb:BatchGetItem on BatchesTable": batch.AuditedBatch,
+        "dynamodb:Query on LedgerTable": batch.AuditedBatch,
+        "s3:GetObject on ContentBucket/segments/*": batch.AuditedBatch,
+        "s3:GetObject on ContentBucket/results/*": batch.AuditedBatch,
+        "s3:ListBucket on ContentBucket": batch.AuditedBatch,
+        "sqs:GetQueueAttributes on RequestQueue": batch.AuditedBatch,
+        "sqs:GetQueueAttributes on RequestDeadLetterQueue": batch.AuditedBatch,
+        "sqs:GetQueueAttributes on RealtimeQueue": batch.AuditedBatch,
+        "sqs:GetQueueAttributes on RealtimeDeadLetterQueue": batch.AuditedBatch,
+        "secretsmanager:GetSecretValue on ClaudeSecret": scenes.KeyReadByAuditor,
+        "logs:CreateLogStream on AuditorLogs": LAMBDA_LOGS,
+        "logs:PutLogEvents on AuditorLogs": LAMBDA_LOGS,
+    },
 }
 
 

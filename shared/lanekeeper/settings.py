@@ -71,6 +71,20 @@ class CollectorSettings:
     batch_window_seconds: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditorSettings:
+    requests_table: str
+    batches_table: str
+    ledger_table: str
+    content_bucket: str
+    request_queue_url: str
+    request_dead_letter_queue_url: str
+    realtime_queue_url: str
+    realtime_dead_letter_queue_url: str
+    claude_secret_arn: str
+    claude_url: str
+
+
 def load(model: type[_Settings], environment: Mapping[str, str] | None = None) -> _Settings:
     """Reads one function's settings; KeyError names a variable that the template forgot."""
     source = os.environ if environment is None else environment

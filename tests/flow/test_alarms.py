@@ -158,10 +158,23 @@ def six_requests_that_claude_does_not_take(system: System) -> None:
     system.run()
 
 
+def a_lock_that_nobody_holds(system: System) -> None:
+    system.table("BatchesTable").put_item(Item={"item_id": "count#1", "batch": "nobody"})
+    system.invoke("AuditorFunction", {}, seconds=900)
+
+
+def two_days_without_an_audit(system: System) -> None:
+    system.invoke("AuditorFunction", {}, seconds=900)
+    system.invoke("AuditorFunction", {}, seconds=60)  # too little time: no verdict
+    system.pass_time(4.1 * 24 * HOUR)  # CloudWatch may look two periods further back
+
+
 CAUSES: dict[str, list[Callable[[System], None]]] = {
     "RealtimeRetryAlarm": [an_hour_without_claude],
     "FailedRequestsAlarm": [six_requests_that_claude_does_not_take],
     "BatchCompletionAlarm": [a_slow_batch],
+    "AuditGapAlarm": [a_lock_that_nobody_holds],
+    "AuditSilentAlarm": [two_days_without_an_audit],
     "OldestOpenBatchAlarm": [a_batch_that_never_ends],
     "PollerSilentAlarm": [a_schedule_that_is_switched_off],
     "HoldAlarm": [
@@ -202,6 +215,7 @@ def test_no_alarm_rings_when_all_is_well(system: System, watch: Watch) -> None:
     system.send("one message in fifteen is no request")
     system.run_until_answered()
     system.tick(in_seconds=60)
+    system.invoke("AuditorFunction", {}, seconds=900)
     assert not [alarm for alarm in OURS if watch.rings(alarm)]
 
 

@@ -36,6 +36,8 @@ TOPICS = {
         "PollerSilentAlarm",
         "HoldAlarm",
         "RealtimeRetryAlarm",
+        "AuditorErrorsAlarm",
+        "AuditGapAlarm",
     },
     "NotifyTopic": {
         "RejectedRateAlarm",
@@ -49,6 +51,8 @@ TOPICS = {
         "BatchSubmitterThrottlesAlarm",
         "PollerThrottlesAlarm",
         "CollectorThrottlesAlarm",
+        "AuditorThrottlesAlarm",
+        "AuditSilentAlarm",
     },
 }
 THRESHOLDS = {
@@ -119,7 +123,7 @@ def test_every_log_action_that_the_runbook_names_is_logged_somewhere() -> None:
 def test_every_step_and_resource_that_a_command_of_the_runbook_names_exists() -> None:
     steps = {each.removeprefix("/aws/lambda/${AWS::StackName}-") for each in _log_groups()}
     assert set(re.findall(r"`(?:logged|crashed) ([a-z-]+)", RUNBOOK)) <= steps
-    assert set(re.findall(r"(?:physical|redrive|mappings) ([A-Z]\w+)", RUNBOOK)) <= RESOURCES.keys()
+    assert set(re.findall(r"(?:physical|lanekeeper redrive|mappings) ([A-Z]\w+)", RUNBOOK)) <= RESOURCES.keys()
 
 
 def test_every_parameter_that_the_runbook_names_is_one() -> None:
@@ -146,8 +150,8 @@ def test_a_description_names_the_threshold_that_is_compared(alarm: str) -> None:
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_silence_is_bad_news_from_the_poller_alone(alarm: str) -> None:
-    silent = alarm == "PollerSilentAlarm"
+def test_silence_is_bad_news_from_what_a_schedule_calls_alone(alarm: str) -> None:
+    silent = alarm in {"PollerSilentAlarm", "AuditSilentAlarm"}
     assert ALARMS[alarm]["TreatMissingData"] == ("breaching" if silent else "notBreaching")
     assert (ALARMS[alarm]["ComparisonOperator"] == "LessThanThreshold") is silent
 
@@ -156,7 +160,8 @@ def test_silence_is_bad_news_from_the_poller_alone(alarm: str) -> None:
 def test_periods_are_such_as_cloudwatch_takes(alarm: str) -> None:
     read = alarm_of(alarm)
     assert read.period % 60 == 0
-    assert read.period * read.evaluation_periods <= 86_400
+    most = 86_400 if read.period < 3600 else 604_800
+    assert read.period * read.evaluation_periods <= most
     assert read.datapoints_to_alarm <= read.evaluation_periods
 
 

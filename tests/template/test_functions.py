@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,14 @@ STEPS = {
     "BatchSubmitterFunction": "batch_submitter",
     "PollerFunction": "poller",
     "CollectorFunction": "collector",
+    "AuditorFunction": "auditor",
 }
+SCHEDULED = {"PollerFunction", "AuditorFunction"}
 
 
-def test_there_are_five_functions_and_four_of_them_read_a_queue() -> None:
+def test_there_are_six_functions_and_four_of_them_read_a_queue() -> None:
     assert set(FUNCTIONS) == set(STEPS)
-    assert {target(source["FunctionName"]) for source in SOURCES.values()} == set(STEPS) - {"PollerFunction"}
+    assert {target(source["FunctionName"]) for source in SOURCES.values()} == set(STEPS) - SCHEDULED
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -96,12 +99,23 @@ def test_architecture_and_runtime_are_those_that_the_layer_is_built_for(function
 
 
 def test_a_tick_is_not_repeated_when_the_next_one_is_due() -> None:
-    (schedule,) = of_type("AWS::Scheduler::Schedule").values()
-    (retries,) = of_type("AWS::Lambda::EventInvokeConfig").values()
+    schedule = of_type("AWS::Scheduler::Schedule")["PollerSchedule"]
+    (retries,) = [each for each in _invocations() if target(each["FunctionName"]) == "PollerFunction"]
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
     assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 2}
     assert target(schedule["Target"]["DeadLetterConfig"]["Arn"]) == "PollerDeadLetterQueue"
     assert (retries["MaximumEventAgeInSeconds"], retries["MaximumRetryAttempts"]) == (60, 0)
+
+
+def test_an_audit_that_could_not_be_made_is_made_again_since_it_only_reads() -> None:
+    schedule = of_type("AWS::Scheduler::Schedule")["AuditorSchedule"]
+    (retries,) = [each for each in _invocations() if target(each["FunctionName"]) == "AuditorFunction"]
+    assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert retries["MaximumRetryAttempts"] == 2  # the most, and enough for the alarm on its errors
+
+
+def _invocations() -> list[dict[str, Any]]:
+    return list(of_type("AWS::Lambda::EventInvokeConfig").values())
 
 
 def _variables(function: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ from tests.template.test_queues import refuses_plain_text
 
 def test_every_function_has_a_role_of_its_own() -> None:
     roles = [target(function["Role"]) for function in FUNCTIONS.values()]
-    assert sorted([*roles, "PollerScheduleRole"]) == sorted(ROLES)
+    assert sorted([*roles, "PollerScheduleRole", "AuditorScheduleRole"]) == sorted(ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -33,14 +33,22 @@ def test_an_open_end_is_a_folder_of_the_bucket(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_function_can_delete_anything_or_read_a_whole_table(role: str) -> None:
-    assert not {
-        "s3:DeleteObject",
-        "s3:DeleteObjectVersion",
-        "s3:PutObjectAcl",
-        "dynamodb:DeleteItem",
+def test_no_function_can_delete_anything(role: str) -> None:
+    deletes = {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl", "dynamodb:DeleteItem"}
+    assert not deletes & _actions(role)
+
+
+def test_the_auditor_alone_reads_whole_tables_and_it_can_write_nowhere() -> None:
+    assert {role for role in ROLES if "dynamodb:Scan" in _actions(role)} == {"AuditorRole"}
+    assert {action for action in _actions("AuditorRole") if not action.startswith("logs:")} == {
         "dynamodb:Scan",
-    } & _actions(role)
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "sqs:GetQueueAttributes",
+        "secretsmanager:GetSecretValue",
+    }
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -72,9 +80,15 @@ def test_what_a_function_is_told_of_it_may_use_and_what_it_may_use_it_is_told_of
     assert used - kept == {name for name in told - kept if name in _with_permissions()}
 
 
-def test_the_schedule_may_only_call_the_poller_and_only_for_this_account() -> None:
-    (trust,) = ROLES["PollerScheduleRole"]["AssumeRolePolicyDocument"]["Statement"]
+@pytest.mark.parametrize("role", ["PollerScheduleRole", "AuditorScheduleRole"])
+def test_a_schedule_acts_only_for_this_account(role: str) -> None:
+    (trust,) = ROLES[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_a_schedule_may_only_call_its_function() -> None:
+    called = [(action, target(resource)) for action, resource in _granted("AuditorScheduleRole")]
+    assert called == [("lambda:InvokeFunction", "AuditorFunction")]
     granted = [(action, target(resource)) for action, resource in _granted("PollerScheduleRole")]
     assert granted == [("lambda:InvokeFunction", "PollerFunction"), ("sqs:SendMessage", "PollerDeadLetterQueue")]
 
