@@ -109,11 +109,16 @@ def query_all(dynamodb: "DynamoDBClient", **arguments: Any) -> Iterable[Item]:
 
 
 def get_many(
-    dynamodb: "DynamoDBClient", table: str, keys: Sequence[Mapping[str, Any]], *, sleep: Callable[[float], None]
+    dynamodb: "DynamoDBClient",
+    table: str,
+    keys: Sequence[Mapping[str, Any]],
+    *,
+    sleep: Callable[[float], None],
+    consistent: bool = False,
 ) -> Iterator[Item]:
     """The items that exist among these keys, each named once; where DynamoDB is busy it is asked again, more slowly."""
     for start in range(0, len(keys), GET_AT_ONCE):
-        wanted: Any = {table: {"Keys": list(keys[start : start + GET_AT_ONCE])}}
+        wanted: Any = {table: {"Keys": list(keys[start : start + GET_AT_ONCE]), "ConsistentRead": consistent}}
         pause = FIRST_PAUSE
         while wanted:
             answer = dynamodb.batch_get_item(RequestItems=wanted)
