@@ -14,6 +14,7 @@ from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
 from lanekeeper.queues import Message, Queue
 from lanekeeper.records import ComeBackError, Records, seconds_left
+from lanekeeper.requests_table import RequestsTable
 from lanekeeper.settings import BatchSubmitterSettings, load
 from lanekeeper.spool import Spool
 from lanekeeper.telemetry import logger, metrics
@@ -44,6 +45,7 @@ def _seal(settings: BatchSubmitterSettings) -> Seal:
     batches = BatchesTable(dynamo.client(), settings.batches_table)
     advance = Advance(
         batches=batches,
+        requests=RequestsTable(dynamo.client(), settings.requests_table),
         spool=Spool(connections.s3(), settings.content_bucket),
         claude=Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url)),
         clock=clock.now,

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.classify import class_of, is_given_up, time_left
+from lanekeeper.classify import class_of, is_given_up, is_late, time_left
 from lanekeeper.dynamo import Item
 from lanekeeper.errors import LanekeeperError, RejectedError, SegmentAbandonedError
-from lanekeeper.events import CompletionBus, request_completed
+from lanekeeper.events import CompletionBus, deadline_endangered, request_completed
 from lanekeeper.identity import ulid
 from lanekeeper.models import Lane, Request, SegmentState
 from lanekeeper.policy import Notify, Registry
@@ -23,7 +23,7 @@ from lanekeeper.queues import Message, Queue
 from lanekeeper.realtime_messages import write_message
 from lanekeeper.rejections import RejectionCode
 from lanekeeper.requests_table import RequestsTable, new_row
-from lanekeeper.segments import is_rebuffered, new_segment, segment_row
+from lanekeeper.segments import first_look, is_rebuffered, new_segment, segment_row
 from lanekeeper.spool import Spool
 from lanekeeper.telemetry import count
 
@@ -33,7 +33,6 @@ from .reject import Reject, Rejected
 from .run import Arrival, Run, messages_of
 
 WRITER_LIFETIME = timedelta(seconds=60)  # the classifier's timeout: who has not committed by then never will
-GRACE = timedelta(seconds=60)  # after the window: by then a wake-up that was not lost has been served
 
 
 class StillMovingError(LanekeeperError):
@@ -49,6 +48,7 @@ class Accept:
     reject: Reject
     registry: Registry
     window: timedelta
+    margin: timedelta  # before a deadline: when a rescue begins
     requests: RequestsTable
     batches: BatchesTable
     spool: Spool
@@ -72,12 +72,30 @@ class Accept:
             if arrival.decision.lane is Lane.REALTIME:
                 (late if self._is_given_up(arrival, now) else urgent).append(arrival)
         urgent += self.give_up(late, run, now=now)
+        self._tell_late(arrivals, run, now)
         with run.boundary(messages_of(urgent)):
             self._to_realtime(urgent, run, now)
         waiting = [arrival for arrival in arrivals if arrival.decision.lane is Lane.BATCH]
         for class_id, group in self._by_class(waiting, now).items():
             with run.boundary(messages_of(group)):
                 self._to_batch(class_id, group, run, now)
+
+    def _tell_late(self, arrivals: Sequence[Arrival], run: Run, now: datetime) -> None:
+        """A deadline that had passed when the message was received is reported at once, each time that it comes."""
+        late = [each for each in arrivals if is_late(each.request, now) and not self._is_given_up(each, now)]
+        count("DeadlinesEndangered", len(late))
+        with run.boundary(messages_of(late)):
+            self.bus.send(
+                deadline_endangered(
+                    key=arrival.request.key,
+                    request_id=arrival.request.id,
+                    workload=arrival.request.workload,
+                    deadline=moments.to_text(arrival.request.deadline),
+                    lane=arrival.decision.lane,
+                )
+                for arrival in late
+                if self.registry[arrival.request.workload].notify is not Notify.NONE
+            )
 
     def _is_given_up(self, arrival: Arrival, now: datetime) -> bool:
         return is_given_up(arrival.request, self.registry[arrival.request.workload], now=now)
@@ -136,7 +154,8 @@ class Accept:
         lines, entries = new_segment(segment, requests)
         self.spool.write_segment(segment, lines, entries)
         row = segment_row(segment, class_id, entries, now)
-        if not self.batches.commit_segment(row, look_at=now + self.window + GRACE):
+        look_at = first_look(entries, now, window=self.window, margin=self.margin)
+        if not self.batches.commit_segment(row, look_at=look_at):
             raise SegmentAbandonedError("the requests of this segment were re-homed while it was written")
         self._wake(class_id, segment)
         count("BatchLaneRequests", len(requests))

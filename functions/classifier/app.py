@@ -41,6 +41,7 @@ def _accept(settings: ClassifierSettings) -> Accept:
         reject=Reject(spool=spool, queue=Queue(connections.sqs(), settings.rejected_queue_url), bus=bus),
         registry=registry,
         window=timedelta(seconds=settings.batch_window_seconds),
+        margin=timedelta(seconds=settings.rescue_margin_seconds),
         requests=requests,
         batches=BatchesTable(dynamodb, settings.batches_table),
         spool=spool,

@@ -71,6 +71,7 @@ def _collect(settings: CollectorSettings) -> Collect:
                 spool=spool,
                 batch_queue=Queue(connections.sqs(), settings.batch_queue_url),
                 window=timedelta(seconds=settings.batch_window_seconds),
+                margin=timedelta(seconds=settings.rescue_margin_seconds),
             ),
         ),
     )

@@ -1,7 +1,7 @@
 """Phase 2: from the stored object alone: answers published, costs recorded, requests ended, the rest sent round again,
 events sent. Every write is keyed or conditional, and the work resumes at the last chunk, so repeats change nothing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,10 +12,11 @@ from lanekeeper.batch_rows import batch_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.dynamo import Item
 from lanekeeper.events import CompletionBus, Event, request_completed
+from lanekeeper.given_up import DEADLINE_PASSED
 from lanekeeper.ledger import Ledger, LedgerRow
 from lanekeeper.lifecycle import RowVerdict, judge_row
 from lanekeeper.models import Batch, BatchState, Entry, Lane, Outcome
-from lanekeeper.policy import Notify, Registry
+from lanekeeper.policy import Notify, OnLate, Registry
 from lanekeeper.pricing import PriceList
 from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
 from lanekeeper.results import Row, bill_of, read_row
@@ -107,31 +108,44 @@ class Effects:
             yield chunk
 
     def _end_requests(self, collection: Collection, chunk: list[Placed], now: datetime) -> None:
-        endings = [(placed, ending) for placed in chunk if (ending := self._ending(collection, placed))]
+        endings = [(placed, ending) for placed in chunk if (ending := self._ending(collection, placed, now))]
         ended = self.requests.finish_many([ending for _, ending in endings], now=now)
-        late = [placed for (placed, _), new in zip(endings, ended, strict=True) if new and _is_over(placed, now)]
-        count("DeadlinesMissed", len(late))
         if self.registry[collection.batch.workload].notify is Notify.EACH:
-            self.bus.send(self._completed(placed, ending) for placed, ending in endings)
-        succeeded = sum(ending.outcome is Outcome.SUCCEEDED for _, ending in endings)
+            self._tell_each(endings, ended, now)
+        new = [(placed, ending) for (placed, ending), is_new in zip(endings, ended, strict=True) if is_new]
+        succeeded = sum(ending.outcome is Outcome.SUCCEEDED for _, ending in new)
         count("RequestsSucceeded", succeeded)
-        count("RequestsFailed", len(endings) - succeeded)
+        count("RequestsFailed", len(new) - succeeded)
+        count("DeadlinesMissed", sum(_is_over(placed, now) for placed, _ in new))
 
-    def _ending(self, collection: Collection, placed: Placed) -> Ending | None:
+    def _ending(self, collection: Collection, placed: Placed, now: datetime) -> Ending | None:
         """The terminal state that a row brings, or None where its request goes round again."""
         verdict, reason = judge_row(placed.row.result, round_=placed.entry.round)
         if verdict is RowVerdict.AGAIN:
             return None
-        succeeded = verdict is RowVerdict.SUCCEEDED
+        is_paid = verdict is RowVerdict.SUCCEEDED
+        is_unwanted = self.registry[placed.entry.workload].on_late is OnLate.FAIL and _is_over(placed, now)
         return Ending(
             key=placed.entry.key,
             segment=placed.row.segment,
-            outcome=Outcome.SUCCEEDED if succeeded else Outcome.FAILED,
-            reason=reason,
+            outcome=Outcome.SUCCEEDED if is_paid and not is_unwanted else Outcome.FAILED,
+            reason=DEADLINE_PASSED if is_unwanted else reason,
             answer_key=collection.answers,
             answer_from=placed.start,
             answer_to=placed.end,
-            cost_micro_usd=self._cost(placed.row, collection.ended_at) if succeeded else Decimal(0),
+            cost_micro_usd=self._cost(placed.row, collection.ended_at) if is_paid else Decimal(0),
+            deadline=placed.entry.deadline,
+            is_final=is_unwanted,
+        )
+
+    def _tell_each(self, endings: Sequence[tuple[Placed, Ending]], ended: Sequence[bool], now: datetime) -> None:
+        """One event a request that ended here, now or in an earlier run that died; others were told of already."""
+        before = [ending.key for (_, ending), is_new in zip(endings, ended, strict=True) if not is_new]
+        standing = self.requests.get_all(before)
+        self.bus.send(
+            self._completed(placed, ending_fields(ending, now) if is_new else standing[ending.key])
+            for (placed, ending), is_new in zip(endings, ended, strict=True)
+            if is_new or standing.get(ending.key, {}).get("answer_key") == ending.answer_key
         )
 
     def _cost(self, row: Row, ended_at: datetime) -> Decimal | None:
@@ -145,9 +159,9 @@ class Effects:
             if judge_row(placed.row.result, round_=placed.entry.round)[0] is RowVerdict.AGAIN
         ]
 
-    def _completed(self, placed: Placed, ending: Ending) -> Event:
-        row = ending_fields(ending) | {
-            "request_key": ending.key,
+    def _completed(self, placed: Placed, fields: Item) -> Event:
+        row = fields | {
+            "request_key": placed.entry.key,
             "workload": placed.entry.workload,
             "lane": Lane.BATCH.value,
         }

@@ -8,15 +8,22 @@ from datetime import datetime, timedelta
 from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.classify import class_of
+from lanekeeper.dynamo import Item
 from lanekeeper.models import Batch, Entry
 from lanekeeper.queues import Queue
 from lanekeeper.requests_table import RequestsTable
+from lanekeeper.rescue import is_being_rescued, is_over
 from lanekeeper.results import custom_id
-from lanekeeper.segments import REBUFFERED_BYTES, REBUFFERED_SIZE, rebuffered_id, rebuffered_segment, segment_row
+from lanekeeper.segments import (
+    REBUFFERED_BYTES,
+    REBUFFERED_SIZE,
+    first_look,
+    rebuffered_id,
+    rebuffered_segment,
+    segment_row,
+)
 from lanekeeper.spool import Spool, lines_key
 from lanekeeper.telemetry import count
-
-GRACE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +37,18 @@ class Again:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuffer:
-    """The order of writes is the protocol: object, rows moved, segment row READY (the commit point), wake-up."""
+    """The order of writes is the protocol: index, lines, rows moved, segment row READY (the commit point), wake-up.
+
+    Whoever has its end, or is being rescued, does not go round again. That can change between a crash and the repeat,
+    so the index that was written first says who travels, and a repeat follows it.
+    """
 
     batches: BatchesTable
     requests: RequestsTable
     spool: Spool
     batch_queue: Queue
     window: timedelta
+    margin: timedelta  # before a deadline: when a rescue begins
 
     def __call__(
         self,
@@ -66,13 +78,36 @@ class Rebuffer:
                 yield rebuffered_id(batch.id, round_=round_, band=band, number=number), class_id, chunk
 
     def _write(self, segment: str, class_id: str, members: Sequence[Again], now: datetime) -> None:
-        lines, entries = rebuffered_segment(segment, self._lines(members))
+        travelling = self._travelling(segment, members)
+        if not travelling:
+            return
+        lines, entries = rebuffered_segment(segment, self._lines(travelling))
         self.spool.write_segment(segment, lines, entries)
-        for member in members:
+        for member in travelling:
             self.requests.move(member.entry.key, from_segment=member.segment, to_segment=segment)
-        self.batches.commit_segment(segment_row(segment, class_id, entries, now), look_at=now + self.window + GRACE)
+        look_at = first_look(entries, now, window=self.window, margin=self.margin)
+        self.batches.commit_segment(segment_row(segment, class_id, entries, now), look_at=look_at)
         delay = round(self.window.total_seconds())
         self.batch_queue.send({"class_id": class_id, "segment": segment}, delay_seconds=delay)
+
+    def _travelling(self, segment: str, members: Sequence[Again]) -> list[Again]:
+        standing = self.spool.find_entries(segment)
+        if standing is not None:
+            keys = {entry.key for entry in standing}
+            return [member for member in members if member.entry.key in keys]
+        rows = self.requests.get_all([member.entry.key for member in members])
+        return [member for member in members if self._travels(member, rows.get(member.entry.key))]
+
+    def _travels(self, member: Again, row: Item | None) -> bool:
+        """Leaves a request that is being rescued to its rescue, unless that ended between two looks."""
+        if row is None or is_over(row):
+            return False
+        if not is_being_rescued(row):
+            return True
+        if self.requests.leave_to_rescue(member.entry.key, segment=member.segment):
+            return False
+        row = self.requests.get(member.entry.key)
+        return row is not None and not is_over(row) and "segment" in row
 
     def _lines(self, members: Sequence[Again]) -> Iterator[tuple[Entry, str, bytes]]:
         """Each member with its former custom_id and line; each former segment is read once."""

@@ -17,11 +17,14 @@ from lanekeeper.models import Batch, BatchState, ClaudeBatch, Segment
 from lanekeeper.queues import Queue
 from lanekeeper.telemetry import count, count_trouble, logger, seconds
 
+from .deadlines import Deadlines, Pace
+
 COLLECT_PATIENCE = timedelta(seconds=120)  # a collector that has not taken its lease by then is called again
-ENDANGERED = timedelta(minutes=15)  # before a deadline: long enough for somebody to act
+RESCUES_PER_TICK = 500  # what one minute of the real-time lane takes beside its own work
 LEAST_SECONDS = 12.0  # a step begun with less could be cut off half-way; it waits for the next tick
 
 _Record = TypeVar("_Record")
+_Home = TypeVar("_Home", Batch, Segment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Tick:
     batches: BatchesTable
     claude: Claude
     advance: Advance
+    deadlines: Deadlines
     batch_queue: Queue
     collect_queue: Queue
 
@@ -38,14 +42,32 @@ class Tick:
         """Returns what it found, for whoever invokes it by hand."""
         forgotten = self._wake_forgotten(now)
         batches = sorted(self._readable(self.batches.open_batches(), batch_of), key=lambda batch: batch.deadline)
+        batches = self._see_to_deadlines(batches, forgotten, now, seconds_left)
         due = [batch for batch in batches if moments.from_text(batch.next_action_at) <= now]
         statuses = self._statuses(due)
         for batch in due:
             if seconds_left() < LEAST_SECONDS:
                 break
             self._step(batch, statuses, now, seconds_left)
-        self._measure(batches, forgotten, now)
+        self._measure(batches, now)
         return {"open": len(batches), "due": len(due)}
+
+    def _see_to_deadlines(
+        self, batches: Sequence[Batch], segments: Sequence[Segment], now: datetime, seconds_left: Callable[[], float]
+    ) -> list[Batch]:
+        """Before the batches' own steps: what is rescued need not be sent any more."""
+        pace = Pace(RESCUES_PER_TICK)
+        for segment in segments:
+            self._see_to(segment, pace, now, seconds_left)
+        return [self._see_to(batch, pace, now, seconds_left) for batch in batches]
+
+    def _see_to(self, home: _Home, pace: Pace, now: datetime, seconds_left: Callable[[], float]) -> _Home:
+        try:
+            return self.deadlines.see_to(home, pace=pace, now=now, seconds_left=seconds_left)
+        except Exception as error:  # noqa: BLE001 - one batch's boundary: the others' deadlines do not wait for it
+            logger.warning("deadlines failed", action="deadlines-failed", home=home.id, error=type(error).__name__)
+            count("PollerStepsFailed")
+            return home
 
     def _readable(self, items: Iterable[Item], read: Callable[[Item], _Record]) -> Iterator[_Record]:
         """One row that cannot be read does not keep the others waiting."""
@@ -110,14 +132,12 @@ class Tick:
     def _call_collector(self, batch: Batch) -> None:
         self.collect_queue.send({"batch": batch.id}, group=batch.workload)
 
-    def _measure(self, batches: Sequence[Batch], forgotten: Sequence[Segment], now: datetime) -> None:
+    def _measure(self, batches: Sequence[Batch], now: datetime) -> None:
         """What lasts is told at each tick, so that its alarm rings for as long as it lasts."""
         count("PollerTicks")
         count("OpenBatches", len(batches))
         held = [batch for batch in batches if batch.state is BatchState.HELD and batch.hold_remedy == Remedy.PERSON]
         count("HoldsForAPerson", len(held))
-        nearly_over = moments.to_text(now + ENDANGERED)
-        deadlines = [batch.deadline for batch in batches] + [segment.deadline for segment in forgotten]
-        count("DeadlinesEndangered", sum(deadline <= nearly_over for deadline in deadlines))
+        count("DeadlinesEndangered", 0)  # each is told once, when it is reported
         ages = [(now - moments.from_text(batch.sealed_at)).total_seconds() for batch in batches]
         seconds("OldestOpenBatchSeconds", max(ages, default=0.0))

@@ -33,7 +33,8 @@ from lanekeeper.realtime_messages import RealtimeRequest, is_large, read_message
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.telemetry import count, count_trouble, logger, seconds
 
-from .finish import Attempt, Finish
+from .attempt import Attempt
+from .finish import Finish
 
 WRITE_SECONDS = 15.0  # kept back from the function's time, for storing what the call answers
 LEAST_CALL_SECONDS = 60.0  # a call begun with less could be cut off although Claude answers it
@@ -91,11 +92,15 @@ class Answer:
             return self._dead_letter(delivery.message, "no-row")
         if state is Begin.DONE:  # one whose content was deleted has nobody's id any more to tell of
             return "forgotten_at" in row or self.finish.announce(delivery.request, row)
+        if state is Begin.ELSEWHERE:
+            return True
         if state is Begin.BUSY:
             lease_left = moments.from_text(row["lease_until"]) - now
             return self._come_back(delivery.message, math.ceil(lease_left.total_seconds()) + 1)
         if "lease_until" in row and self.finish.recover(delivery.request, row):
             return True
+        if self.finish.is_unwanted(delivery.request, row):
+            return self.finish.deadline_passed(delivery.request, row)
         if state is Begin.GIVE_UP:
             self._dead_letter(delivery.message, "no-answer")  # first: an ended request is never looked at again
             return self.finish.give_up(delivery.request, row)
@@ -134,7 +139,9 @@ class Answer:
         seconds("RetriedRequestSeconds", self.finish.waited(attempt))  # SQS's own age leaves out what came three times
         count_trouble(error)
         self.requests.release_attempt(key, attempt=attempt.number, lost_leases=attempt.lost_before + lost)
-        return self._come_back(message, retry_delay(error, receives=message.receives, jitter=self.jitter()))
+        wait = retry_delay(error, receives=message.receives, jitter=self.jitter())
+        self.finish.endangered(delivery.request, attempt, until=self.clock() + timedelta(seconds=wait))
+        return self._come_back(message, wait)
 
     def _come_back(self, message: Message, visible_in: int) -> bool:
         self.queue.delay(message, visible_in)

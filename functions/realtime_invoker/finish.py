@@ -3,64 +3,30 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from lanekeeper import moments
 from lanekeeper.errors import ClaudeRefusedError, ClaudeUnclearError
-from lanekeeper.events import CompletionBus, request_completed
+from lanekeeper.events import CompletionBus, deadline_endangered, request_completed
+from lanekeeper.given_up import write_end
 from lanekeeper.ledger import Ledger, LedgerRow
-from lanekeeper.lifecycle import MAX_LOST_LEASES, error_type, lost_leases
+from lanekeeper.lifecycle import MAX_LOST_LEASES, error_type
 from lanekeeper.models import Lane, Outcome
-from lanekeeper.policy import Notify, Registry
+from lanekeeper.policy import Notify, OnLate, Registry
 from lanekeeper.pricing import PriceList
 from lanekeeper.realtime_messages import RealtimeRequest
 from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
+from lanekeeper.rescue import is_over
 from lanekeeper.results import bill_of, result_line
 from lanekeeper.spool import Spool, result_key
 from lanekeeper.telemetry import count, seconds
 
+from .attempt import Attempt
+
 NO_ANSWER = "no-answer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One lease on a request."""
-
-    number: int
-    started_at: datetime
-    accepted_at: str
-    deadline: str
-    lost_before: int  # attempts before it that ended without an answer
-
-    @classmethod
-    def next_of(cls, row: Mapping[str, Any], now: datetime) -> "Attempt":
-        return cls(
-            number=int(row["attempt"]) + 1,
-            started_at=now,
-            accepted_at=row["accepted_at"],
-            deadline=row["deadline"],
-            lost_before=lost_leases(row),
-        )
-
-    @classmethod
-    def last_of(cls, row: Mapping[str, Any]) -> "Attempt":
-        return cls(
-            number=int(row["attempt"]),
-            started_at=moments.from_text(row["attempt_at"]),
-            accepted_at=row["accepted_at"],
-            deadline=row["deadline"],
-            lost_before=int(row.get("lost_leases", 0)),
-        )
-
-    def fields(self) -> dict[str, Any]:
-        """What the row says of it."""
-        return {
-            "attempt": self.number,
-            "attempt_at": moments.to_text(self.started_at),
-            "lost_leases": self.lost_before,
-        }
+REPORT_BEFORE = timedelta(minutes=5)  # what a consumer is promised to know ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +89,40 @@ class Finish:
             self.bus.send([request_completed(row, request_id=request.id, bucket=self.spool.bucket)])
         return True
 
+    def endangered(self, request: RealtimeRequest, attempt: Attempt, *, until: datetime) -> None:
+        """Tells, once, that a request which waits until then will hardly be answered in time."""
+        if attempt.is_told or moments.to_text(until + REPORT_BEFORE) < attempt.deadline:
+            return
+        if self.registry[request.workload].notify is not Notify.NONE:
+            told = deadline_endangered(
+                key=request.key,
+                request_id=request.id,
+                workload=request.workload,
+                deadline=attempt.deadline,
+                lane=Lane.REALTIME,
+            )
+            self.bus.send([told])
+        count("DeadlinesEndangered", int(self.requests.note_endangered(request.key, now=self.clock())))
+
+    def deadline_passed(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
+        """Ends a request whose workload wants no late answer."""
+        now = self.clock()
+        ending = write_end(
+            self.spool,
+            key=request.key,
+            request_id=request.id,
+            workload=request.workload,
+            metadata=request.metadata,
+            deadline=row["deadline"],
+            now=now,
+        )
+        return self._finish(request, ending)
+
+    def is_unwanted(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
+        """Whether its deadline has passed, and with it the wish for an answer."""
+        is_late = row["deadline"] < moments.to_text(self.clock())
+        return is_late and self.registry[request.workload].on_late is OnLate.FAIL
+
     def _store(self, request: RealtimeRequest, attempt: Attempt, result: bytes) -> bytes:
         row = b'{"custom_id": null, "result": ' + result + b"}"
         line = result_line(
@@ -141,7 +141,7 @@ class Finish:
         record = self._cost_record(
             request,
             attempt,
-            "answer",
+            "rescue" if attempt.is_rescue else "answer",
             model=str(message["model"]),
             requests=1,
             tokens=usage.tokens() | {"web_search": usage.web_searches},
@@ -175,13 +175,20 @@ class Finish:
             answer_from=0,
             answer_to=size,
             cost_micro_usd=cost,
+            deadline=attempt.deadline,
         )
-        now = self.clock()
-        self.requests.finish_many([ending], now=now)
-        count("DeadlinesMissed", int(attempt.deadline < moments.to_text(now)))
-        count("RequestsSucceeded" if outcome is Outcome.SUCCEEDED else "RequestsFailed")
         seconds("RealtimeAnswerSeconds", self.waited(attempt))
-        row = ending_fields(ending) | {
+        return self._finish(request, ending)
+
+    def _finish(self, request: RealtimeRequest, ending: Ending) -> bool:
+        """Writes the end and tells of it; where another end stands, of that one; of none while the batch goes on."""
+        now = self.clock()
+        if self.requests.finish_many([ending], now=now) != [True]:
+            row = self.requests.get(request.key)
+            return row is None or not is_over(row) or self.announce(request, row)
+        count("DeadlinesMissed", int(ending.deadline < moments.to_text(now)))
+        count("RequestsSucceeded" if ending.outcome is Outcome.SUCCEEDED else "RequestsFailed")
+        row = ending_fields(ending, now) | {
             "request_key": request.key,
             "workload": request.workload,
             "lane": Lane.REALTIME.value,

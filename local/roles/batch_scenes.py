@@ -1,11 +1,12 @@
 """Small pieces of work in the batch lane, each of which needs certain permissions."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from lanekeeper import moments
 from local.roles.scenes import Scene
-from local.roles.stage import Invocation, NotPreparedError, long_ago
+from local.roles.stage import Invocation, NotPreparedError, key_of, long_ago
 
 CLAUDES_BATCH_SECONDS = 3600  # emulated: every batch of the demo's emulator has ended by then
 
@@ -13,6 +14,7 @@ CLAUDES_BATCH_SECONDS = 3600  # emulated: every batch of the demo's emulator has
 class _BatchScene(Scene):
     """One segment on its way, its batch told by the rows."""
 
+    asked: list[dict[str, Any]]
     wake_up: dict[str, str]
     ends_as: ClassVar[str]  # the state in which its batch is, once the work is done
 
@@ -21,10 +23,10 @@ class _BatchScene(Scene):
 
     def buffer(self, requests: int = 1, *, created_at: str | None = None) -> None:
         """A segment of so many requests, by default one whose window has passed."""
-        asked = [self.stage.request("content-pipeline") for _ in range(requests)]
-        records = [self.stage.record("RequestQueue", request) for request in asked]
+        self.asked = [self.stage.request("content-pipeline") for _ in range(requests)]
+        records = [self.stage.record("RequestQueue", request) for request in self.asked]
         self.stage.invoke("ClassifierFunction", *records).check()
-        segment = self.stage.row(asked[0])["segment"]
+        segment = self.stage.row(self.asked[0])["segment"]
         self.stage.change("BatchesTable", {"item_id": f"segment#{segment}"}, created_at=created_at or long_ago())
         self.wake_up = {"class_id": self.segment(segment)["class_id"], "segment": segment}
 
@@ -36,6 +38,10 @@ class _BatchScene(Scene):
 
     def segment(self, segment: str) -> dict[str, Any]:
         return self.stage.item("BatchesTable", {"item_id": f"segment#{segment}"})
+
+    @property
+    def segment_id(self) -> str:
+        return self.wake_up["segment"]
 
     @property
     def batch(self) -> str:
@@ -80,6 +86,44 @@ class RefusedRequest(RipeSegment):
         self.stage.let_claude(route="create", fault="status", status=422)
 
 
+class RescuedSegment(RipeSegment):
+    """Its one request is being answered in real time: nothing is left to send."""
+
+    ends_as = "DROPPED"
+
+    def prepare(self) -> None:
+        self.buffer()
+        self.stage.change("BatchesTable", {"item_id": f"segment#{self.segment_id}"}, deadlines_done={"rescue": "0"})
+        self.stage.change("RequestsTable", {"request_key": key_of(self.asked[0])}, rescue="pending")
+
+
+class RescuedRequest(_BatchScene):
+    """Is answered in real time from its line in the segment."""
+
+    function = "RealtimeInvokerFunction"
+
+    def prepare(self) -> None:
+        self.buffer()
+        request = self.asked[0]
+        self.stage.change("RequestsTable", {"request_key": key_of(request)}, rescue="pending")
+        line = {
+            "segment": self.segment_id,
+            "sequence": 0,
+            "start": 0,
+            "end": int(self.segment(self.segment_id)["size"]),
+        }
+        asked = {"key": key_of(request), "model": request["params"]["model"], "metadata": {}, "line": line}
+        self.record = self.stage.record(
+            "RealtimeQueue", {"id": request["id"], "workload": request["workload"], **asked}
+        )
+
+    def call(self) -> Invocation:
+        return self.stage.invoke(self.function, self.record)
+
+    def is_done(self, invocation: Invocation) -> bool:
+        return invocation.is_clean and "outcome" in self.stage.row(self.asked[0])
+
+
 class UnripeSegment(RipeSegment):
     """Its wake-up goes back to the queue, to come when the window has passed."""
 
@@ -117,6 +161,32 @@ class RefusedHeldBatch(HeldBatch):
     def prepare(self) -> None:
         super().prepare()
         self.stage.let_claude(route="create", fault="status", status=422)
+
+
+class RescuedHeldBatch(HeldBatch):
+    """The same, and its one request is being answered in real time meanwhile."""
+
+    ends_as = "DROPPED"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.stage.change("BatchesTable", {"item_id": f"batch#{self.batch}"}, deadlines_done={"rescue": "0"})
+        self.stage.change("RequestsTable", {"request_key": key_of(self.asked[0])}, rescue="pending")
+
+
+class NearDeadline(HeldBatch):
+    """Its request is sent to the real-time lane as well, and its deadline told of."""
+
+    def prepare(self) -> None:
+        self.buffer()
+        self.submit().check()
+        key, soon = f"segments/{self.segment_id}.index.jsonl", moments.to_text(datetime.now(UTC) + timedelta(minutes=1))
+        entry = json.loads(self.stage.read(key)) | {"deadline": soon}
+        self.stage.leave(key, json.dumps(entry).encode() + b"\n")
+        self.stage.change("BatchesTable", {"item_id": f"batch#{self.batch}"}, deadline=soon)
+
+    def is_done(self, invocation: Invocation) -> bool:
+        return "deadlines-failed" not in invocation.log and bool(self.stage.waiting("RealtimeQueue"))
 
 
 class DoubtfulBatch(HeldBatch):

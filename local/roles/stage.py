@@ -115,6 +115,11 @@ class Stage:
         put = self._stack.client("s3").put_object(Bucket=self._stack.physical["ContentBucket"], Key=key, Body=body)
         return str(put["VersionId"])
 
+    def read(self, key: str) -> bytes:
+        """An object of the bucket."""
+        found = self._stack.client("s3").get_object(Bucket=self._stack.physical["ContentBucket"], Key=key)
+        return bytes(found["Body"].read())
+
     # rows
 
     def row(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ NO_CALLER = "only producers, people, Lambda, SQS and Scheduler call it, none of 
 NAMED_BY_AWS = "AWS names it for a copy beside s3:GetObjectVersion; ministack asks for the latter alone"
 S3_FAILS = "only where S3 fails in the middle of an upload, which ministack does not"
 
+RARE = "only where a rescue ends between two writes of the collector, which no scene can hit"
+
 Proof = type[Scene] | str
 
 PROOFS: Mapping[str, Mapping[str, Proof]] = {
@@ -56,6 +58,7 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "dynamodb:UpdateItem on RequestsTable": scenes.AnsweredRequest,
         "dynamodb:PutItem on LedgerTable": scenes.AnsweredRequest,
         "s3:GetObject on ContentBucket/requests/*": scenes.LargeAnsweredRequest,
+        "s3:GetObject on ContentBucket/segments/*": batch.RescuedRequest,
         "s3:GetObject on ContentBucket/results/*": scenes.RecoveredRequest,
         "s3:PutObject on ContentBucket/results/*": scenes.AnsweredRequest,
         "s3:ListBucket on ContentBucket": MISSING_OR_FORBIDDEN,
@@ -65,6 +68,8 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "logs:PutLogEvents on RealtimeInvokerLogs": LAMBDA_LOGS,
     },
     "BatchSubmitterRole": {
+        "dynamodb:BatchGetItem on RequestsTable": batch.RescuedSegment,
+        "dynamodb:UpdateItem on RequestsTable": batch.RescuedSegment,
         "sqs:ReceiveMessage on BatchQueue": LAMBDA_POLLS,
         "sqs:DeleteMessage on BatchQueue": LAMBDA_POLLS,
         "sqs:GetQueueAttributes on BatchQueue": LAMBDA_POLLS,
@@ -92,6 +97,11 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "s3:GetObject on ContentBucket/segments/*": batch.HeldBatch,
         "s3:PutObject on ContentBucket/incoming/*": batch.RefusedHeldBatch,
         "s3:AbortMultipartUpload on ContentBucket/incoming/*": S3_FAILS,
+        "dynamodb:BatchGetItem on RequestsTable": batch.RescuedHeldBatch,
+        "dynamodb:UpdateItem on RequestsTable": batch.NearDeadline,
+        "s3:PutObject on ContentBucket/results/*": GIVEN_UP,
+        "sqs:SendMessage on RealtimeQueue": batch.NearDeadline,
+        "events:PutEvents on CompletionBus": batch.NearDeadline,
         "sqs:SendMessage on BatchQueue": batch.ForgottenSegment,
         "sqs:SendMessage on CollectQueue": batch.EndedBatch,
         "secretsmanager:GetSecretValue on ClaudeSecret": scenes.KeyReadByPoller,
@@ -106,6 +116,8 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "dynamodb:GetItem on BatchesTable": batch.CollectedBatch,
         "dynamodb:PutItem on BatchesTable": batch.CollectedBatch,
         "dynamodb:UpdateItem on BatchesTable": batch.CollectedBatch,
+        "dynamodb:BatchGetItem on RequestsTable": batch.CollectedBatch,
+        "dynamodb:GetItem on RequestsTable": RARE,
         "dynamodb:UpdateItem on RequestsTable": batch.CollectedBatch,
         "dynamodb:PutItem on LedgerTable": batch.CollectedBatch,
         "s3:GetObject on ContentBucket/incoming/*": NAMED_BY_AWS,

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.batching import halves, sibling_id
+from lanekeeper.batching import halves, may_hold_ended, sibling_id, trimmed
 from lanekeeper.claude import Claude
+from lanekeeper.dynamo import Item
 from lanekeeper.errors import (
     ClaudeError,
     ClaudeRefusedError,
@@ -21,6 +22,8 @@ from lanekeeper.errors import (
 )
 from lanekeeper.lifecycle import Adopt, Refusal, Settlement, hold_time, judge_refusal, remedy, settle
 from lanekeeper.models import Batch, BatchState, ClaudeBatch, Entry
+from lanekeeper.requests_table import RequestsTable
+from lanekeeper.rescue import Asked, asked_of, is_being_rescued, is_over
 from lanekeeper.results import batch_result_line, custom_id, read_row
 from lanekeeper.spool import Spool, lines_key
 from lanekeeper.telemetry import count, count_trouble, logger
@@ -40,6 +43,7 @@ class Advance:
     """Sends sealed batches and settles doubtful sends."""
 
     batches: BatchesTable
+    requests: RequestsTable
     spool: Spool
     claude: Claude
     clock: Callable[[], datetime]
@@ -53,6 +57,10 @@ class Advance:
             self._settle(batch, self.clock())
 
     def _send(self, batch: Batch, seconds_left: Callable[[], float]) -> None:
+        batch = self._trim(batch)
+        if not batch.count:
+            self._drop(batch)
+            return
         try:
             anchor = self.claude.newest()
         except ClaudeRefusedError as error:
@@ -72,6 +80,35 @@ class Advance:
             return
         sending = replace(batch, state=BatchState.SENDING, anchor=anchor, sending_at=moments.to_text(now))
         self._post(sending, left - MARGIN_SECONDS)
+
+    def _trim(self, batch: Batch) -> Batch:
+        """Takes out what found another end while the batch waited: nobody pays for an answer that nobody needs.
+
+        Nothing is written but the row of a request that is left to its rescue; the batch's own row learns of it in the
+        transaction that begins the send.
+        """
+        if not may_hold_ended(batch):
+            return batch
+        indexes = self._indexes(batch)
+        asked = asked_of(batch.members, indexes)
+        rows = self.requests.get_all([one.entry.key for one in asked])
+        gone = {
+            (one.segment, one.sequence)
+            for one in asked
+            if (row := rows.get(one.entry.key)) is not None and self._is_gone(one, row)
+        }
+        return trimmed(batch, indexes, gone) if gone else batch
+
+    def _is_gone(self, one: Asked, row: Item) -> bool:
+        if is_over(row):
+            return True
+        if not is_being_rescued(row):
+            return False
+        return "segment" not in row or self.requests.leave_to_rescue(one.entry.key, segment=one.segment)
+
+    def _drop(self, batch: Batch) -> None:
+        logger.info("nothing left to send", action="batch-dropped", batch=batch.id)
+        count("BatchesDropped", int(self.batches.move(batch, BatchState.DROPPED, {})))
 
     def _post(self, batch: Batch, timeout: float) -> None:
         size = len(HEAD) + batch.size - 1 + len(TAIL)

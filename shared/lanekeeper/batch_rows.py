@@ -30,9 +30,18 @@ def batch_item(batch: Batch) -> dict[str, Any]:
     item = {name: value for name, value in asdict(batch).items() if value is not None and name != "id"}
     return item | {
         "item_id": f"batch#{batch.id}",
-        "members": [asdict(member) for member in batch.members],
+        **contents(batch),
         "open_shard": shard_of("batch", batch.id),
         "expires_at": expiry(moments.from_text(batch.sealed_at)),
+    }
+
+
+def contents(batch: Batch) -> dict[str, Any]:
+    """The fields that say what a batch holds."""
+    return {
+        "members": [asdict(member) for member in batch.members],
+        "count": batch.count,
+        "size": batch.size,
     }
 
 

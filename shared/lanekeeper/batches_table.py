@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lanekeeper import moments
-from lanekeeper.batch_rows import SHARDS, batch_item, expiry, segment_item, segment_of, shard_of
+from lanekeeper.batch_rows import SHARDS, batch_item, contents, expiry, segment_item, segment_of, shard_of
 from lanekeeper.dynamo import Item, change, put_if_absent, query_all, transact, update
 from lanekeeper.models import Batch, BatchState, Segment, SegmentState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CLOSED = {BatchState.COLLECTED, BatchState.SPLIT}
+_CLOSED = {BatchState.COLLECTED, BatchState.SPLIT, BatchState.DROPPED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,16 @@ class BatchesTable:
             yield from self._open(f"batch#{shard}")
 
     def start_sending(self, batch: Batch, *, anchor: str | None, now: datetime, look_at: datetime) -> bool:
-        """Enters SENDING under the lock of the batch's count, so that no two doubtful batches have the same total."""
-        fields = {"sending_at": moments.to_text(now), "anchor": anchor, "next_action_at": moments.to_text(look_at)}
+        """Enters SENDING under the lock of the batch's count, so that no two doubtful batches have the same total.
+
+        What is sent is written by the same transaction: somebody else may have trimmed the batch in another way.
+        """
+        fields = {
+            "sending_at": moments.to_text(now),
+            "anchor": anchor,
+            "next_action_at": moments.to_text(look_at),
+            **contents(batch),
+        }
         lock = change(_lock(batch), put={"batch": batch.id}, when="attribute_not_exists(#batch)")
         return self._transact({"Update": self._move(batch, BatchState.SENDING, fields)}, {"Update": lock})
 
@@ -119,6 +127,24 @@ class BatchesTable:
     def look_again(self, batch: Batch, at: datetime) -> bool:
         """Nothing to do now: come back then."""
         return self.move(batch, batch.state, {"next_action_at": moments.to_text(at)})
+
+    def note_deadlines(self, batch: Batch, *, done: Mapping[str, str], due_at: str) -> bool:
+        """How far the deadlines of its requests have been seen to; two lookers repeat each other at worst."""
+        return self._update(
+            batch,
+            put={"deadlines_done": dict(done), "deadlines_due_at": due_at},
+            when="attribute_exists(#open_shard)",
+        )
+
+    def note_segment_deadlines(self, segment: Segment, *, done: Mapping[str, str], due_at: str) -> bool:
+        """The same for a segment that waits for a batch."""
+        key, ready = {"item_id": f"segment#{segment.id}"}, SegmentState.READY.value
+        put = {"deadlines_done": dict(done), "deadlines_due_at": due_at}
+        return update(self.dynamodb, self.name, change(key, put=put, when="#state = :ready", ready=ready))
+
+    def note_cancel(self, batch: Batch, *, now: datetime) -> bool:
+        """Claude was told that nobody needs this batch's answers any more."""
+        return self._update(batch, put={"cancel_asked_at": moments.to_text(now)}, when="attribute_exists(#open_shard)")
 
     def lease(self, batch: Batch, *, now: datetime, until: datetime) -> bool:
         """Takes the batch for one collector; False while another one holds it."""

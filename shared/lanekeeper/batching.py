@@ -1,12 +1,14 @@
 """Which segments make the next batch: full or old enough, and within what one batch may hold."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lanekeeper import moments
 from lanekeeper.identity import ULID_LENGTH
 from lanekeeper.models import Batch, BatchState, Entry, Member, Segment
+from lanekeeper.segments import is_rebuffered
 
 MAX_REQUESTS = 50_000  # half of Claude's limit of 100,000
 MAX_BYTES = 100_000_000  # Claude's limit is 256 MB, of 10^6 or 2^20 bytes; smaller batches also end sooner
@@ -39,7 +41,8 @@ def _fill(waiting: Sequence[Segment]) -> list[Segment]:
 
 
 def seal(batch_id: str, segments: Sequence[Segment], now: datetime) -> Batch:
-    """The batch that these segments make."""
+    """The batch that these segments make; where a deadline in them was seen to, it is looked at from the beginning."""
+    done = {step: "" for segment in segments for step in segment.deadlines_done or ()}
     return Batch(
         id=batch_id,
         class_id=segments[0].class_id,
@@ -51,6 +54,7 @@ def seal(batch_id: str, segments: Sequence[Segment], now: datetime) -> Batch:
         deadline=min(segment.deadline for segment in segments),
         sealed_at=moments.to_text(now),
         next_action_at=moments.to_text(now),
+        deadlines_done=done or None,
     )
 
 
@@ -73,6 +77,38 @@ def halves(parent: Batch, indexes: Mapping[str, Sequence[Entry]], now: datetime)
         )
         for suffix, members in (("a", first), ("b", second))
     )
+
+
+def may_hold_ended(batch: Batch) -> bool:
+    """Whether a request of an unsent batch may have found another end: something was done about its deadlines, or it
+    went round again, and its former attempt may have been rescued meanwhile."""
+    return bool(batch.deadlines_done) or any(is_rebuffered(member.segment) for member in batch.members)
+
+
+def trimmed(batch: Batch, indexes: Mapping[str, Sequence[Entry]], gone: Set[tuple[str, int]]) -> Batch:
+    """The batch without these requests, given as segment and sequence; members become ranges around the holes."""
+    holes: dict[str, set[int]] = defaultdict(set)
+    for segment, sequence in gone:
+        holes[segment].add(sequence)
+    members = tuple(
+        part for member in batch.members for part in _ranges(member, indexes[member.segment], holes[member.segment])
+    )
+    return replace(
+        batch,
+        members=members,
+        count=sum(member.count for member in members),
+        size=sum(member.end - member.start for member in members),
+    )
+
+
+def _ranges(member: Member, index: Sequence[Entry], gone: Set[int]) -> Iterator[Member]:
+    first = member.first
+    for sequence in [*sorted(gone), member.last]:
+        if not first <= sequence <= member.last:
+            continue
+        if sequence > first:
+            yield Member(member.segment, first, sequence, index[first].start, index[sequence - 1].end)
+        first = sequence + 1
 
 
 def sibling_id(batch_id: str) -> str | None:

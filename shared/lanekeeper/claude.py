@@ -90,6 +90,11 @@ class Claude:
         with _sorted_errors():
             return batch_of(self._get(f"{BATCHES}/{batch_id}").json())
 
+    def cancel(self, batch_id: str) -> None:
+        """Asks Claude to wind a batch down, once or often; what is under way may still be finished and billed."""
+        with _sorted_errors():
+            self.client.post(f"{BATCHES}/{batch_id}/cancel", cast_to=httpx2.Response)
+
     @contextmanager
     def results(self, batch: ClaudeBatch) -> Iterator[Iterator[bytes]]:
         """The result rows as raw lines, in no order. The path alone is taken from Claude's address of them: our key

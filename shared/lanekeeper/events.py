@@ -19,7 +19,8 @@ class EventsNotSentError(LanekeeperError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened (BatchCompleted, RequestCompleted, RequestRejected), in facts; a repeat has the same event_id."""
+    """What happened (BatchCompleted, RequestCompleted, RequestRejected, DeadlineEndangered), in facts; a repeat has the
+    same event_id."""
 
     kind: str
     detail: Mapping[str, Any]
@@ -55,6 +56,7 @@ def request_completed(row: Mapping[str, Any], *, request_id: str, bucket: str) -
             "lane": row["lane"],
             "outcome": row["outcome"],
             "reason": row["outcome_reason"],
+            "late": bool(row.get("late")),
             "answer": {
                 "bucket": bucket,
                 "key": row["answer_key"],
@@ -63,3 +65,9 @@ def request_completed(row: Mapping[str, Any], *, request_id: str, bucket: str) -
             },
         },
     )
+
+
+def deadline_endangered(*, key: str, request_id: str, workload: str, deadline: str, lane: str) -> Event:
+    """A request will hardly be answered in time; it goes on all the same, unless its workload wants no late answers."""
+    detail = {"event_id": f"{key}:deadline", "id": request_id, "workload": workload, "deadline": deadline, "lane": lane}
+    return Event("DeadlineEndangered", detail)

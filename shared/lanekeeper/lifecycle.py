@@ -8,7 +8,8 @@ from typing import Any
 
 from lanekeeper import moments
 from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError
-from lanekeeper.models import ClaudeBatch
+from lanekeeper.models import ClaudeBatch, Lane
+from lanekeeper.rescue import is_being_rescued
 
 MAX_ROUNDS = 3  # of re-buffering: then a passing error has not passed
 MAX_LOST_LEASES = 3  # workers that died or ran out of time over the same request: then the request is the cause
@@ -157,6 +158,7 @@ class Begin(StrEnum):
     BUSY = "busy"  # somebody works on it now
     DONE = "done"  # it has its answer
     GIVE_UP = "give-up"  # it has cost enough workers their lives or their time
+    ELSEWHERE = "elsewhere"  # its rescue has failed, and its batch goes on with it
     UNKNOWN = "unknown"  # no such row: not accepted by us
 
 
@@ -166,6 +168,8 @@ def begin(row: Mapping[str, Any] | None, *, now: datetime) -> Begin:
         return Begin.UNKNOWN
     if "outcome" in row:
         return Begin.DONE
+    if row["lane"] == Lane.BATCH and not is_being_rescued(row):
+        return Begin.ELSEWHERE
     if "lease_until" in row and moments.from_text(row["lease_until"]) > now:
         return Begin.BUSY
     if lost_leases(row) >= MAX_LOST_LEASES:

@@ -114,6 +114,8 @@ class Segment:
     deadline: str  # the earliest of its requests
     created_at: str
     batch: str | None = None  # its owner
+    deadlines_done: Mapping[str, str] | None = None  # how far each step of rescue.py has come
+    deadlines_due_at: str | None = None  # when the next step is due; None until somebody has looked
 
 
 class BatchState(StrEnum):
@@ -127,6 +129,7 @@ class BatchState(StrEnum):
     STORED = "STORED"  # its results lie whole in our bucket
     COLLECTED = "COLLECTED"  # every effect has happened
     SPLIT = "SPLIT"  # replaced by its two halves
+    DROPPED = "DROPPED"  # every request of it found another end before it was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,9 @@ class Batch:
     lease_until: str | None = None
     hold_reason: str | None = None
     hold_remedy: str | None = None  # of a HELD batch: whether a person has to end it
+    deadlines_done: Mapping[str, str] | None = None  # how far each step of rescue.py has come
+    deadlines_due_at: str | None = None  # when the next step is due; None until somebody has looked
+    cancel_asked_at: str | None = None  # nobody needs its answers any more, and Claude was told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,10 @@ from typing import Any
 
 from lanekeeper.models import Request
 from lanekeeper.queues import INLINE_LIMIT
-from lanekeeper.spool import Spool
+from lanekeeper.rescue import Asked
+from lanekeeper.results import custom_id
+from lanekeeper.segments import params_of_line
+from lanekeeper.spool import Spool, lines_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +45,22 @@ def write_message(request: Request, spool: Spool) -> dict[str, Any]:
     return {"key": request.key, "object": place}
 
 
+def rescue_message(asked: Asked) -> dict[str, Any]:
+    """The message of a request that lies in the batch lane: where its line is, so that nobody copies its params."""
+    entry = asked.entry
+    return {
+        "key": entry.key,
+        "id": entry.id,
+        "workload": entry.workload,
+        "model": entry.model,
+        "metadata": entry.metadata,
+        "line": {"segment": asked.segment, "sequence": asked.sequence, "start": entry.start, "end": entry.end},
+    }
+
+
 def is_large(body: str) -> bool:
     """Whether a message only points to its request."""
-    return "object" in json.loads(body)
+    return not json.loads(body).keys().isdisjoint({"object", "line"})
 
 
 def read_message(body: str, spool: Spool) -> RealtimeRequest:
@@ -53,5 +69,12 @@ def read_message(body: str, spool: Spool) -> RealtimeRequest:
     if "object" in document:
         first, _, params = spool.get(document["object"]).partition(b"\n")
         return RealtimeRequest(**json.loads(first), body=params)
+    if "line" in document:
+        return RealtimeRequest(body=_params_of_line(document.pop("line"), spool), **document)
     params = json.dumps(document.pop("params"), ensure_ascii=False, separators=(",", ":")).encode()
     return RealtimeRequest(**document, body=params)
+
+
+def _params_of_line(place: Mapping[str, Any], spool: Spool) -> bytes:
+    line = spool.get(lines_key(place["segment"]), start=place["start"], end=place["end"])
+    return params_of_line(line, custom_id(place["segment"], place["sequence"]))

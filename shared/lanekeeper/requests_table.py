@@ -1,14 +1,16 @@
 """The requests table: one row per request, written at accept and at its end (and at each real-time attempt)."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from lanekeeper import moments
-from lanekeeper.dynamo import Item, change, put_if_absent, update
+from lanekeeper.dynamo import Item, change, get_many, put_if_absent, update
 from lanekeeper.models import Decision, Outcome, Request
+from lanekeeper.rescue import OVER, PENDING
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,6 +30,8 @@ class Ending:
     answer_from: int
     answer_to: int
     cost_micro_usd: Decimal | None
+    deadline: str
+    is_final: bool = False  # ends the request whatever other attempt lives: its deadline has passed, and that is all
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,12 @@ class RequestsTable:
 
     def get(self, key: str) -> Item | None:
         return self.dynamodb.get_item(TableName=self.name, Key={"request_key": key}, ConsistentRead=True).get("Item")
+
+    def get_all(self, keys: Sequence[str]) -> dict[str, Item]:
+        """The rows of these requests by their keys, as they stand now; missing ones are left out."""
+        wanted = [{"request_key": key} for key in dict.fromkeys(keys)]
+        found = get_many(self.dynamodb, self.name, wanted, sleep=time.sleep, consistent=True)
+        return {row["request_key"]: row for row in found}
 
     def move(self, key: str, *, from_segment: str, to_segment: str) -> bool:
         """Gives an unanswered request a new home; False where it has moved or ended meanwhile."""
@@ -73,8 +83,50 @@ class RequestsTable:
         )
 
     def finish_many(self, endings: Iterable[Ending], *, now: datetime) -> list[bool]:
-        """Writes terminal states where none stands; a failure only while its own attempt is the live one."""
-        return [self._finish(ending, now) for ending in endings]
+        """Writes terminal states where none stands; a failure only where no other attempt lives.
+
+        Where one does, the failed attempt is taken out of the row, and the other has the last word.
+        """
+        return [self._finish(ending, now) or self._leave(ending, now) for ending in endings]
+
+    def mark_rescue(self, key: str, *, segment: str, now: datetime) -> bool:
+        """Asks for a real-time attempt beside the batch's; True as well where that stands already and has not ended."""
+        return self._update(
+            key,
+            put={"rescue": PENDING, "rescued_at": moments.to_text(now)},
+            when="attribute_not_exists(#outcome) AND (#rescue = :pending"
+            " OR (#segment = :segment AND attribute_not_exists(#rescue)))",
+            segment=segment,
+            pending=PENDING,
+        )
+
+    def leave_to_rescue(self, key: str, *, segment: str) -> bool:
+        """The batch attempt is over, the rescue lives; False where it does not."""
+        return self._update(
+            key,
+            remove=["segment"],
+            when="#segment = :segment AND #rescue = :pending AND attribute_not_exists(#outcome)",
+            segment=segment,
+            pending=PENDING,
+        )
+
+    def leave_to_batch(self, key: str) -> bool:
+        """The rescue has failed, the batch attempt lives; False where it does not."""
+        return self._update(
+            key,
+            put={"rescue": OVER},
+            remove=["lease_until"],
+            when="attribute_exists(#segment) AND #rescue = :pending AND attribute_not_exists(#outcome)",
+            pending=PENDING,
+        )
+
+    def note_endangered(self, key: str, *, now: datetime) -> bool:
+        """Says that the deadline will hardly be met; False where the request has its end."""
+        return self._update(
+            key,
+            put={"endangered_at": moments.to_text(now)},
+            when="attribute_exists(#request_key) AND attribute_not_exists(#outcome)",
+        )
 
     def note_forgotten(self, key: str, *, now: datetime) -> bool:
         """Says that nothing of an ended request's content is left; False where it said so already."""
@@ -85,15 +137,25 @@ class RequestsTable:
         )
 
     def _finish(self, ending: Ending, now: datetime) -> bool:
-        failed_in_segment = ending.outcome is Outcome.FAILED and ending.segment is not None
-        return self._update(
-            ending.key,
-            put=ending_fields(ending) | {"finished_at": moments.to_text(now)},
-            remove=["lease_until"],
-            when="attribute_exists(#request_key) AND attribute_not_exists(#outcome)"
-            + (" AND #segment = :segment" if failed_in_segment else ""),
-            **({"segment": ending.segment} if failed_in_segment else {}),
+        when, values = "attribute_exists(#request_key) AND attribute_not_exists(#outcome)", {}
+        if ending.outcome is Outcome.FAILED and not ending.is_final:
+            if ending.segment is None:
+                when += " AND attribute_not_exists(#segment)"
+            else:
+                when += " AND #segment = :segment AND (attribute_not_exists(#rescue) OR #rescue <> :pending)"
+                values = {"segment": ending.segment, "pending": PENDING}
+        return self._update(ending.key, put=ending_fields(ending, now), remove=["lease_until"], when=when, **values)
+
+    def _leave(self, ending: Ending, now: datetime) -> bool:
+        """An end that could not be written: the other attempt has the last word, unless it ended between two looks."""
+        if ending.outcome is not Outcome.FAILED or ending.is_final:
+            return False
+        left = (
+            self.leave_to_batch(ending.key)
+            if ending.segment is None
+            else self.leave_to_rescue(ending.key, segment=ending.segment)
         )
+        return not left and self._finish(ending, now)
 
     def _update(self, key: str, *, when: str, **arguments: Any) -> bool:
         return update(self.dynamodb, self.name, change({"request_key": key}, when=when, **arguments))
@@ -114,12 +176,16 @@ def new_row(request: Request, decision: Decision, *, segment: str | None, now: d
         "attempt": 0,
         "expires_at": int((now + KEEP).timestamp()),
     }
+    if request.deadline <= now:  # told at receive
+        row["endangered_at"] = moments.to_text(now)
     return row if segment is None else row | {"segment": segment}
 
 
-def ending_fields(ending: Ending) -> Item:
+def ending_fields(ending: Ending, now: datetime) -> Item:
     """The terminal part of a request's row."""
-    return {
+    finished_at = moments.to_text(now)
+    fields: Item = {
+        "finished_at": finished_at,
         "outcome": ending.outcome.value,
         "outcome_reason": ending.reason,
         "answer_key": ending.answer_key,
@@ -127,3 +193,4 @@ def ending_fields(ending: Ending) -> Item:
         "answer_to": ending.answer_to,
         "cost_micro_usd": ending.cost_micro_usd,
     }
+    return fields | ({"late": True} if ending.deadline < finished_at else {})

@@ -55,31 +55,35 @@ def batch_result_line(row: bytes, entry: Entry, *, batch: str, ended_at: str) ->
     )
 
 
+_NOT_OURS, _OPEN, _TICKED = 0, 1, 2
+
+
 @dataclass(slots=True)
 class Checklist:
     """Ticks off every request of a batch exactly once. One byte a request is all the memory it takes."""
 
     members: tuple[Member, ...]
-    _open: dict[str, bytearray] = field(init=False)
-    _first: dict[str, int] = field(init=False)
+    _seats: dict[str, bytearray] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._open = {member.segment: bytearray(b"\1" * member.count) for member in self.members}
-        self._first = {member.segment: member.first for member in self.members}
+        self._seats = {}
+        for member in self.members:  # several may be ranges of one segment
+            seats = self._seats.setdefault(member.segment, bytearray())
+            seats.extend(bytes(max(0, member.last - len(seats))))
+            seats[member.first : member.last] = bytes([_OPEN]) * member.count
 
     def tick(self, row: Row) -> None:
         """Raises ForeignResultsError for a row that is not the batch's, IncompleteResultsError for a doubled one."""
-        waiting = self._open.get(row.segment)
-        place = row.sequence - self._first.get(row.segment, 0)
-        if waiting is None or not 0 <= place < len(waiting):
+        seats = self._seats.get(row.segment, b"")
+        if row.sequence >= len(seats) or seats[row.sequence] == _NOT_OURS:
             raise ForeignResultsError("a custom_id that this batch does not hold")
-        if not waiting[place]:
+        if seats[row.sequence] == _TICKED:
             raise IncompleteResultsError("a custom_id came twice")
-        waiting[place] = 0
+        self._seats[row.segment][row.sequence] = _TICKED
 
     def finish(self) -> None:
         """Raises IncompleteResultsError where requests are without a row."""
-        missing = sum(map(sum, self._open.values()))
+        missing = sum(seats.count(_OPEN) for seats in self._seats.values())
         if missing:
             raise IncompleteResultsError(f"{missing} rows are missing")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lanekeeper import moments
 from lanekeeper.models import Entry, Request, Segment, SegmentState
@@ -11,6 +11,7 @@ from lanekeeper.results import custom_id
 # What one re-buffered segment holds at most, and so the collector's memory at once: requests, and bytes of their lines.
 REBUFFERED_SIZE = 1_000
 REBUFFERED_BYTES = 64_000_000
+GRACE = timedelta(seconds=60)  # after the window: by then a wake-up that was not lost has been served
 
 
 def new_segment(segment_id: str, requests: Sequence[Request]) -> tuple[bytes, list[Entry]]:
@@ -52,8 +53,13 @@ def rebuffered_segment(segment_id: str, again: Iterable[tuple[Entry, str, bytes]
     """The lines and the index of a segment of further attempts, from entries, old custom_ids and old lines."""
     return _numbered(
         segment_id,
-        ((replace(entry, round=entry.round + 1), line[len(_head(old_id)) : -2]) for entry, old_id, line in again),
+        ((replace(entry, round=entry.round + 1), params_of_line(line, old_id)) for entry, old_id, line in again),
     )
+
+
+def params_of_line(line: bytes, name: str) -> bytes:
+    """The params in a ready-to-send line, which names this custom_id and ends with a newline."""
+    return line[len(_head(name)) : -2]
 
 
 def segment_row(segment_id: str, class_id: str, entries: Sequence[Entry], now: datetime) -> Segment:
@@ -68,6 +74,12 @@ def segment_row(segment_id: str, class_id: str, entries: Sequence[Entry], now: d
         deadline=min(entry.deadline for entry in entries),
         created_at=moments.to_text(now),
     )
+
+
+def first_look(entries: Sequence[Entry], now: datetime, *, window: timedelta, margin: timedelta) -> datetime:
+    """When the poller looks at a new segment by itself: its wake-up was lost, or a deadline in it is near."""
+    nearest = moments.from_text(min(entry.deadline for entry in entries))
+    return min(now + window + GRACE, max(now, nearest - margin))
 
 
 def _numbered(segment_id: str, asked: Iterable[tuple[Entry, bytes]]) -> tuple[bytes, list[Entry]]:

@@ -21,6 +21,7 @@ class ClassifierSettings:
     rejected_queue_url: str
     completion_bus: str
     batch_window_seconds: int
+    rescue_margin_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class RealtimeInvokerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSubmitterSettings:
+    requests_table: str
     batches_table: str
     content_bucket: str
     batch_queue_url: str
@@ -48,10 +50,14 @@ class BatchSubmitterSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollerSettings:
+    requests_table: str
     batches_table: str
     content_bucket: str
+    realtime_queue_url: str
     batch_queue_url: str
     collect_queue_url: str
+    completion_bus: str
+    rescue_margin_seconds: int
     claude_secret_arn: str
     claude_url: str
     batch_window_seconds: int
@@ -69,6 +75,7 @@ class CollectorSettings:
     claude_secret_arn: str
     claude_url: str
     batch_window_seconds: int
+    rescue_margin_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

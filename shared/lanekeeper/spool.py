@@ -141,6 +141,11 @@ class Spool:
         self.put_if_absent(index_key(segment), index)
         return self.put_if_absent(lines_key(segment), lines)
 
+    def find_entries(self, segment: str) -> list[Entry] | None:
+        """The same, or None where no index was written yet."""
+        index = self.find(index_key(segment))
+        return None if index is None else [Entry(**json.loads(line)) for line in index.splitlines()]
+
     def entries(self, segment: str) -> list[Entry]:
         """A segment's index: the entry of sequence number n stands at place n."""
         return [Entry(**json.loads(line)) for line in self.lines(index_key(segment))]

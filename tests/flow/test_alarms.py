@@ -119,13 +119,13 @@ def a_batch_that_is_late(system: System) -> None:
 
 def a_batch_whose_deadline_is_near(system: System) -> None:
     until_open(system, workload="code-review")
-    system.tick(in_seconds=1.8 * HOUR)
+    system.tick(in_seconds=1.9 * HOUR)
 
 
 def a_segment_whose_deadline_is_near(system: System) -> None:
     system.ask(workload="code-review")
     system.deliver("RequestQueue")
-    system.tick(in_seconds=1.8 * HOUR)
+    system.tick(in_seconds=1.9 * HOUR)
 
 
 def a_crowd_at_claude_in_real_time(system: System) -> None:
@@ -273,7 +273,7 @@ def test_a_repeated_collection_misses_no_deadline_twice(system: System, watch: W
     system.pass_time(300)  # the first collector's lease is over
     system.invoke("CollectorFunction", _collect(batch["item_id"].removeprefix("batch#")))
     missed = [sample.value for sample in watch.samples if sample.metric.name == "DeadlinesMissed"]
-    assert missed == [1, 0]
+    assert (sum(missed), missed[-1]) == (1, 0)
 
 
 def _collect(batch: str) -> dict[str, Any]:

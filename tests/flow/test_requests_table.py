@@ -31,6 +31,7 @@ def ending(outcome: Outcome, segment: str | None = None) -> Ending:
         answer_from=0,
         answer_to=1,
         cost_micro_usd=Decimal(1),
+        deadline=LIVE,
     )
 
 

@@ -183,10 +183,13 @@ def lease(seconds: int, **fields: Any) -> dict[str, Any]:
         pytest.param(lease(-1, lost_leases=2), Begin.GIVE_UP, id="third-lease-over"),
         pytest.param({"lost_leases": 2}, Begin.ANSWER, id="two-out-of-time"),
         pytest.param({"lost_leases": 3}, Begin.GIVE_UP, id="three-out-of-time"),
+        pytest.param({"lane": "batch", "rescue": "pending"}, Begin.ANSWER, id="rescue"),
+        pytest.param({"lane": "batch", "rescue": "over"}, Begin.ELSEWHERE, id="rescue-that-failed"),
+        pytest.param({"lane": "batch"}, Begin.ELSEWHERE, id="never-rescued"),
     ],
 )
 def test_a_delivery_in_real_time_does_what_the_row_says(row: dict[str, Any] | None, state: Begin) -> None:
-    assert begin(row, now=NOW) is state
+    assert begin(row if row is None else {"lane": "realtime", **row}, now=NOW) is state
 
 
 @pytest.mark.parametrize(
