@@ -151,7 +151,7 @@ class Reading:
 
     def queues_are_empty(self) -> bool:
         """Whether no queue holds a message that could be a real-time request."""
-        return not any(self._waiting(url) for url in self.realtime_queues)
+        return sum(self._waiting(url) for url in self.realtime_queues) == 0
 
     def _waiting(self, url: str) -> int:
         answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING))
