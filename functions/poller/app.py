@@ -6,7 +6,8 @@ from typing import Any
 from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.claude import Claude, connect
+from lanekeeper.lanes import LaneBreaker
+from lanekeeper.models import Lane
 from lanekeeper.queues import Queue
 from lanekeeper.records import seconds_left
 from lanekeeper.settings import PollerSettings, load
@@ -25,7 +26,7 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:
 
 def _tick(settings: PollerSettings) -> Tick:
     batches = BatchesTable(dynamo.client(), settings.batches_table)
-    claude = Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url))
+    claude = secret.connected(settings.claude_secret_arn, settings.claude_url)
     return Tick(
         batches=batches,
         claude=claude,
@@ -33,8 +34,10 @@ def _tick(settings: PollerSettings) -> Tick:
             batches=batches,
             spool=Spool(connections.s3(), settings.content_bucket),
             claude=claude,
+            lane=LaneBreaker(batches=batches, lane=Lane.BATCH, clock=clock.now),
             clock=clock.now,
             settle_after=timedelta(seconds=settings.settle_seconds),
+            max_waiting=settings.max_waiting_requests,
         ),
         batch_queue=Queue(connections.sqs(), settings.batch_queue_url),
         collect_queue=Queue(connections.sqs(), settings.collect_queue_url),

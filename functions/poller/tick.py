@@ -9,12 +9,14 @@ from lanekeeper import moments
 from lanekeeper.advance import Advance
 from lanekeeper.batch_rows import batch_of, segment_of
 from lanekeeper.batches_table import BatchesTable
+from lanekeeper.batching import AT_CLAUDE
+from lanekeeper.breaker import waits_for_a_person
 from lanekeeper.claude import Claude
 from lanekeeper.dynamo import Item
 from lanekeeper.errors import ClaudeError
-from lanekeeper.lifecycle import Remedy
-from lanekeeper.models import Batch, BatchState, ClaudeBatch, Segment
+from lanekeeper.models import Batch, BatchState, ClaudeBatch, Lane, Segment
 from lanekeeper.queues import Queue
+from lanekeeper.refusals import Call, Remedy
 from lanekeeper.telemetry import count, count_trouble, logger, seconds
 
 COLLECT_PATIENCE = timedelta(seconds=120)  # a collector that has not taken its lease by then is called again
@@ -76,7 +78,7 @@ class Tick:
             return {batch.id: batch for batch in self.claude.latest_batches()}
         except ClaudeError as error:
             logger.warning("listing failed", action="listing-failed", error=str(error))
-            count_trouble(error)
+            count_trouble(error, Call.LIST)
             return {}
 
     def _step(
@@ -114,8 +116,10 @@ class Tick:
         """What lasts is told at each tick, so that its alarm rings for as long as it lasts."""
         count("PollerTicks")
         count("OpenBatches", len(batches))
+        count("WaitingRequests", sum(batch.count for batch in batches if batch.state in AT_CLAUDE))
         held = [batch for batch in batches if batch.state is BatchState.HELD and batch.hold_remedy == Remedy.PERSON]
-        count("HoldsForAPerson", len(held))
+        lanes = [lane for lane in Lane if waits_for_a_person(self.batches.breaker(lane), now)]
+        count("HoldsForAPerson", len(held) + len(lanes))
         nearly_over = moments.to_text(now + ENDANGERED)
         deadlines = [batch.deadline for batch in batches] + [segment.deadline for segment in forgotten]
         count("DeadlinesEndangered", sum(deadline <= nearly_over for deadline in deadlines))
