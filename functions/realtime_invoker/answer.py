@@ -207,7 +207,7 @@ class Answer:
         lost: int,
         note: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Back to the queue, where waiting costs nothing; `lost` is 1 for an attempt that the request may have spoilt."""
+        """Back to the queue, where waiting costs nothing; `lost` is 1 where the request itself may be the cause."""
         key = delivery.request.key
         logger.warning("claude said not now", action="realtime-later", error=str(error), request=key)
         count("RealtimeRetries")

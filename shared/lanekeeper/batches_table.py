@@ -109,7 +109,7 @@ class BatchesTable:
 
     def opened(self, batch: Batch, *, claude_id: str, created_at: str, now: datetime, adopted: bool = False) -> bool:
         """Claude has it: remember its id, and that this id is ours; False where either is taken."""
-        fields = {"claude_id": claude_id, "created_at": created_at, "next_action_at": moments.to_text(now)}
+        fields: Item = {"claude_id": claude_id, "created_at": created_at, "next_action_at": moments.to_text(now)}
         fields |= {"adopted": True} if adopted else {}
         owner = {"item_id": f"claude#{claude_id}", "batch": batch.id, "expires_at": expiry(now)}
         move = self._move(batch, BatchState.OPEN, fields, remove=["hold_reason", "hold_remedy"])

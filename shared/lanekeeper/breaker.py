@@ -54,8 +54,10 @@ class Failure:
 
 def breaker_of(item: Mapping[str, Any] | None) -> Breaker:
     """The record of a lane's row; a lane without one has never failed."""
-    known = {name: item[name] for name in Breaker.__dataclass_fields__ if name in item} if item else {}
-    return Breaker(**{name: value if isinstance(value, str) else int(value) for name, value in known.items()})
+    names = Breaker.__dataclass_fields__
+    known: dict[str, Any] = {name: value for name, value in (item or {}).items() if name in names}
+    whole: dict[str, Any] = {name: value if isinstance(value, str) else int(value) for name, value in known.items()}
+    return Breaker(**whole)
 
 
 def breaker_fields(breaker: Breaker) -> dict[str, Any]:

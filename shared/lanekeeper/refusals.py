@@ -228,12 +228,10 @@ def retry_delay(error: ClaudeError, *, receives: int, jitter: float) -> int:
 
     `jitter` is a number from 0 to 1. https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter
     """
-    base = RETRY_BASE_SECONDS * 2 ** min(receives - 1, 10)
-    if remedy(error, Call.MESSAGES) is Remedy.PERSON:
-        base = RETRY_CAP_SECONDS
-    wanted = getattr(error, "retry_after", None) or 0
-    base = max(min(base, RETRY_CAP_SECONDS), min(wanted, HOLD_MOST.total_seconds()))
-    return round(base * (1 + jitter / 2))
+    doubled = min(RETRY_BASE_SECONDS * 2 ** min(receives - 1, 10), RETRY_CAP_SECONDS)
+    base = RETRY_CAP_SECONDS if remedy(error, Call.MESSAGES) is Remedy.PERSON else doubled
+    wanted = float(getattr(error, "retry_after", None) or 0)
+    return round(max(base, min(wanted, HOLD_MOST.total_seconds())) * (1 + jitter / 2))
 
 
 def evidence_delay(*, news: bool, jitter: float) -> int:
