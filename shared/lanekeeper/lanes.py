@@ -32,10 +32,11 @@ class LaneBreaker:
 
     def take_probe(self, until: datetime) -> Breaker | None:
         """The right to be the one that tries; None where another one has it, or the lane was settled meanwhile."""
-        seen = self.look()
-        if rules.gate(seen, self.clock()) is not Gate.PROBE:
-            return None
-        return self._written(seen, rules.probing(seen, until))
+        with _one_at_a_time:
+            seen = self.look()
+            if rules.gate(seen, self.clock()) is not Gate.PROBE:
+                return None
+            return self._written(seen, rules.probing(seen, until))
 
     def give_back(self, probe: Breaker) -> None:
         """The probe was not made, or says nothing of the lane: another one may try at once."""

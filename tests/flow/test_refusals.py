@@ -13,6 +13,8 @@ from lanekeeper.claude import Claude, connect
 from lanekeeper.errors import ClaudeError
 from lanekeeper.models import BatchState
 from lanekeeper.refusals import MOVES, Call, Kind, Move, kind_of
+from local.emulator.faults import Fault
+from local.emulator.server import Emulator
 from tests.system import System, params
 
 SETTLE = 1800
@@ -69,6 +71,29 @@ def _nonsense(_: httpx2.Request) -> httpx2.Response:
 ON_THE_WAY = {Kind.UNREACHABLE: _no_connection, Kind.TIMED_OUT: _no_time, Kind.UNREADABLE: _nonsense}
 
 
+def strike(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, kind: Kind, call: Call) -> None:
+    """The next such call ends in such an error."""
+    if kind in BY_STATUS:
+        emulator.world.faults.queue(Fault(route=call.value, fault="status", **BY_STATUS[kind]))
+    elif kind is Kind.DROPPED:
+        emulator.world.faults.queue(Fault(route=call.value, fault="drop"))
+    else:
+        _on_the_way(monkeypatch, kind, call)
+
+
+def _on_the_way(monkeypatch: pytest.MonkeyPatch, kind: Kind, call: Call) -> None:
+    handle = httpx2.HTTPTransport.handle_request
+    struck: list[Call] = []
+
+    def once(transport: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
+        if struck or not ADDRESSES[call](request.method, request.url.path):
+            return handle(transport, request)
+        struck.append(call)
+        return ON_THE_WAY[kind](request)
+
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", once)
+
+
 @dataclass
 class Struck:
     """A system whose next call of a kind ends in an error of a kind."""
@@ -78,29 +103,16 @@ class Struck:
     counted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.system.monkeypatch.setattr(telemetry, "_add", lambda name, _, value: self.counted.extend([name] * value))
+        self.system.monkeypatch.setattr(telemetry, "_add", self._count)
+
+    def _count(self, name: str, _unit: object, value: float) -> None:
+        if value:
+            self.counted.append(name)
 
     def strike(self, call: Call) -> Move:
         self.counted.clear()
-        if self.kind in BY_STATUS:
-            self.system.fault(route=call.value, fault="status", **BY_STATUS[self.kind])
-        elif self.kind is Kind.DROPPED:
-            self.system.fault(route=call.value, fault="drop")
-        else:
-            self._on_the_way(call)
+        strike(self.system.emulator, self.system.monkeypatch, self.kind, call)
         return MOVES[self.kind][call]
-
-    def _on_the_way(self, call: Call) -> None:
-        handle = httpx2.HTTPTransport.handle_request
-        struck: list[Call] = []
-
-        def once(transport: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
-            if struck or not ADDRESSES[call](request.method, request.url.path):
-                return handle(transport, request)
-            struck.append(call)
-            return ON_THE_WAY[self.kind](request)
-
-        self.system.monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", once)
 
     @property
     def calls_a_person(self) -> bool:
@@ -213,17 +225,16 @@ def collect_one(system: System) -> None:
     system.invoke("CollectorFunction", {"Records": [record]})
 
 
-def test_a_cancel_that_failed_is_told_apart_and_can_be_made_again(struck: Struck) -> None:
-    system = struck.system
-    system.ask()
-    system.run()
-    claude = Claude(connect("sk-test", system.emulator.url))
-    (claude_id,) = [batch["claude_id"] for batch in system.batches()]
-    struck.strike(Call.CANCEL)
+@pytest.mark.parametrize("kind", Kind)
+def test_a_cancel_that_failed_is_told_apart_and_can_be_made_again(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    claude = Claude(connect("sk-test", emulator.url))
+    created = emulator.world.create_batch({"requests": [{"custom_id": "S_0", "params": params()}]})
+    strike(emulator, monkeypatch, kind, Call.CANCEL)
     with pytest.raises(ClaudeError) as caught:
-        claude.cancel(claude_id)
+        claude.cancel(created.id)
 
-    assert kind_of(caught.value) is struck.kind
-    assert claude.cancel(claude_id).id == claude_id
-    system.run_until_answered()
-    assert struck.states() in (["COLLECTED"], ["COLLECTED", "OPEN"])
+    assert kind_of(caught.value) is kind
+    assert not emulator.world.retrieve_batch(created.id).ended_at
+    assert claude.cancel(created.id).id == created.id
