@@ -478,6 +478,7 @@ def test_what_the_listing_has_settled_is_marked_as_adopted(system: System) -> No
 
 
 def test_a_sender_that_wakes_after_its_functions_end_posts_nothing(system: System) -> None:
+    system.pass_time(0)  # from here on a clock that can be moved under what is under way
     create = Claude.create
 
     def paused(claude: Claude, body: object, **options: object) -> object:

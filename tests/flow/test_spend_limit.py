@@ -114,7 +114,7 @@ def test_a_guilty_request_that_is_alone_waits_on_for_a_person(system: System) ->
 
 def test_a_limit_that_is_raised_a_little_and_reached_again_fails_nobody(system: System) -> None:
     asked = ask(system, 6)
-    for _ in range(3):
+    for _ in range(2):
         limit(system)
         redeliver(system, in_seconds=500)
         redeliver(system, in_seconds=500)
