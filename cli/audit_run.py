@@ -64,7 +64,7 @@ def _listing(reached: Reached) -> Callable[[], Iterable[ClaudeBatch]]:
     secrets = reached.session.client("secretsmanager", config=CONFIG, **reached.place)
     key = secrets.get_secret_value(SecretId=reached.output("ClaudeSecretArn"))["SecretString"].strip()
     claude = Claude(connect(key, reached.output("ClaudeUrl")))
-    return lambda: claude.batches_since(None)
+    return lambda: claude.listed()
 
 
 def _back(text: str) -> timedelta:

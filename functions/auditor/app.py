@@ -11,7 +11,6 @@ from typing import Any
 from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.audit_reading import Reading
 from lanekeeper.auditor import Auditor
-from lanekeeper.claude import Claude, connect
 from lanekeeper.pricing import standard_prices
 from lanekeeper.records import seconds_left
 from lanekeeper.settings import AuditorSettings, load
@@ -31,7 +30,7 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _auditor(settings: AuditorSettings, left: Callable[[], float]) -> Auditor:
     now = clock.now()
-    claude = Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url))
+    claude = secret.connected(settings.claude_secret_arn, settings.claude_url)
     return Auditor(
         reading=Reading(
             dynamodb=dynamo.client(),
@@ -49,7 +48,7 @@ def _auditor(settings: AuditorSettings, left: Callable[[], float]) -> Auditor:
             prices=standard_prices(),
             sleep=time.sleep,
         ),
-        listing=lambda: claude.batches_since(None),
+        listing=lambda: claude.listed(),
         now=now,
         since=now - BACK,
         seconds_left=left,

@@ -11,7 +11,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.claude import Claude, connect
+from lanekeeper.lanes import LaneBreaker
+from lanekeeper.models import Lane
 from lanekeeper.queues import Message, Queue
 from lanekeeper.records import ComeBackError, Records, seconds_left
 from lanekeeper.requests_table import RequestsTable
@@ -47,9 +48,11 @@ def _seal(settings: BatchSubmitterSettings) -> Seal:
         batches=batches,
         requests=RequestsTable(dynamo.client(), settings.requests_table),
         spool=Spool(connections.s3(), settings.content_bucket),
-        claude=Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url)),
+        claude=secret.connected(settings.claude_secret_arn, settings.claude_url),
+        lane=LaneBreaker(batches=batches, lane=Lane.BATCH, clock=clock.now),
         clock=clock.now,
         settle_after=timedelta(seconds=settings.settle_seconds),
+        max_waiting=settings.max_waiting_requests,
     )
     window = timedelta(seconds=settings.batch_window_seconds)
     return Seal(batches=batches, advance=advance, window=window, entropy=os.urandom)

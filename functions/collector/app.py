@@ -10,7 +10,6 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.claude import Claude, connect
 from lanekeeper.events import CompletionBus
 from lanekeeper.ledger import Ledger
 from lanekeeper.pricing import standard_prices
@@ -53,7 +52,7 @@ def _collect(settings: CollectorSettings) -> Collect:
         store=Store(
             batches=batches,
             spool=spool,
-            claude=Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url)),
+            claude=secret.connected(settings.claude_secret_arn, settings.claude_url),
             prices=prices,
             entropy=os.urandom,
         ),

@@ -9,6 +9,7 @@ from lanekeeper.batch_rows import batch_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.errors import ClaudeError, ForeignResultsError, IncompleteResultsError, LanekeeperError
 from lanekeeper.models import Batch, BatchState
+from lanekeeper.refusals import Call
 from lanekeeper.telemetry import count, count_trouble, logger
 
 from .effects import Effects
@@ -87,6 +88,6 @@ class Collect:
         logger.warning("collection postponed", action="collect-postponed", batch=lease.batch.id, error=str(error))
         count("CollectionsPostponed")
         if isinstance(error, ClaudeError):
-            count_trouble(error)
+            count_trouble(error, Call.RESULTS)
         wait = timedelta(0) if isinstance(error, OutOfTimeError) else TRY_AGAIN
         self.batches.release(lease.batch, held_until=moments.to_text(lease.until), look_at=self.clock() + wait)

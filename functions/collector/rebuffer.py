@@ -82,7 +82,10 @@ class Rebuffer:
         if not travelling:
             return
         lines, entries = rebuffered_segment(segment, self._lines(travelling))
-        self.spool.write_segment(segment, lines, entries)
+        if not self.spool.write_index(segment, entries):  # it stood, or another collector was faster: it decides
+            travelling = self._standing(segment, members) or []
+            lines, entries = rebuffered_segment(segment, self._lines(travelling))
+        self.spool.write_lines(segment, lines)
         for member in travelling:
             self.requests.move(member.entry.key, from_segment=member.segment, to_segment=segment)
         look_at = first_look(entries, now, window=self.window, margin=self.margin)
@@ -91,12 +94,19 @@ class Rebuffer:
         self.batch_queue.send({"class_id": class_id, "segment": segment}, delay_seconds=delay)
 
     def _travelling(self, segment: str, members: Sequence[Again]) -> list[Again]:
-        standing = self.spool.find_entries(segment)
+        standing = self._standing(segment, members)
         if standing is not None:
-            keys = {entry.key for entry in standing}
-            return [member for member in members if member.entry.key in keys]
+            return standing
         rows = self.requests.get_all([member.entry.key for member in members])
         return [member for member in members if self._travels(member, rows.get(member.entry.key))]
+
+    def _standing(self, segment: str, members: Sequence[Again]) -> list[Again] | None:
+        """Who travels by the index that was written before."""
+        standing = self.spool.find_entries(segment)
+        if standing is None:
+            return None
+        keys = {entry.key for entry in standing}
+        return [member for member in members if member.entry.key in keys]
 
     def _travels(self, member: Again, row: Item | None) -> bool:
         """Leaves a request that is being rescued to its rescue, unless that ended between two looks."""

@@ -6,8 +6,9 @@ from typing import Any
 from lanekeeper import clock, connections, dynamo, secret
 from lanekeeper.advance import Advance
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.claude import Claude, connect
 from lanekeeper.events import CompletionBus
+from lanekeeper.lanes import LaneBreaker
+from lanekeeper.models import Lane
 from lanekeeper.queues import Queue
 from lanekeeper.records import seconds_left
 from lanekeeper.registry import deployed_registry
@@ -31,7 +32,7 @@ def _tick(settings: PollerSettings) -> Tick:
     batches = BatchesTable(dynamo.client(), settings.batches_table)
     requests = RequestsTable(dynamo.client(), settings.requests_table)
     spool = Spool(connections.s3(), settings.content_bucket)
-    claude = Claude(connect(secret.claude_key(settings.claude_secret_arn), settings.claude_url))
+    claude = secret.connected(settings.claude_secret_arn, settings.claude_url)
     return Tick(
         batches=batches,
         claude=claude,
@@ -40,8 +41,10 @@ def _tick(settings: PollerSettings) -> Tick:
             requests=requests,
             spool=spool,
             claude=claude,
+            lane=LaneBreaker(batches=batches, lane=Lane.BATCH, clock=clock.now),
             clock=clock.now,
             settle_after=timedelta(seconds=settings.settle_seconds),
+            max_waiting=settings.max_waiting_requests,
         ),
         deadlines=Deadlines(
             batches=batches,

@@ -9,12 +9,14 @@ from lanekeeper import moments
 from lanekeeper.advance import Advance
 from lanekeeper.batch_rows import batch_of, segment_of
 from lanekeeper.batches_table import BatchesTable
+from lanekeeper.batching import AT_CLAUDE
+from lanekeeper.breaker import waits_for_a_person
 from lanekeeper.claude import Claude
 from lanekeeper.dynamo import Item
 from lanekeeper.errors import ClaudeError
-from lanekeeper.lifecycle import Remedy
-from lanekeeper.models import Batch, BatchState, ClaudeBatch, Segment
+from lanekeeper.models import Batch, BatchState, ClaudeBatch, Lane, Segment
 from lanekeeper.queues import Queue
+from lanekeeper.refusals import Call, Remedy
 from lanekeeper.telemetry import count, count_trouble, logger, seconds
 
 from .deadlines import Deadlines, Pace
@@ -98,7 +100,7 @@ class Tick:
             return {batch.id: batch for batch in self.claude.latest_batches()}
         except ClaudeError as error:
             logger.warning("listing failed", action="listing-failed", error=str(error))
-            count_trouble(error)
+            count_trouble(error, Call.LIST)
             return {}
 
     def _step(
@@ -136,8 +138,10 @@ class Tick:
         """What lasts is told at each tick, so that its alarm rings for as long as it lasts."""
         count("PollerTicks")
         count("OpenBatches", len(batches))
+        count("WaitingRequests", sum(batch.count for batch in batches if batch.state in AT_CLAUDE))
         held = [batch for batch in batches if batch.state is BatchState.HELD and batch.hold_remedy == Remedy.PERSON]
-        count("HoldsForAPerson", len(held))
+        lanes = [lane for lane in Lane if waits_for_a_person(self.batches.breaker(lane), now)]
+        count("HoldsForAPerson", len(held) + len(lanes))
         count("DeadlinesEndangered", 0)  # each is told once, when it is reported
         ages = [(now - moments.from_text(batch.sealed_at)).total_seconds() for batch in batches]
         seconds("OldestOpenBatchSeconds", max(ages, default=0.0))

@@ -4,9 +4,11 @@ import random
 from typing import Any
 
 from lanekeeper import clock, connections, dynamo, secret
-from lanekeeper.claude import Claude, connect
+from lanekeeper.batches_table import BatchesTable
 from lanekeeper.events import CompletionBus
+from lanekeeper.lanes import LaneBreaker
 from lanekeeper.ledger import Ledger
+from lanekeeper.models import Lane
 from lanekeeper.pricing import standard_prices
 from lanekeeper.queues import Queue, messages_of, partial_failures
 from lanekeeper.records import seconds_left
@@ -30,10 +32,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _answer(settings: RealtimeInvokerSettings) -> Answer:
     requests = RequestsTable(dynamo.client(), settings.requests_table)
-    claude_key = secret.claude_key(settings.claude_secret_arn)
     return Answer(
         requests=requests,
-        claude=Claude(connect(claude_key, settings.claude_url)),
+        lane=LaneBreaker(
+            batches=BatchesTable(dynamo.client(), settings.batches_table), lane=Lane.REALTIME, clock=clock.now
+        ),
+        claude=secret.connected(settings.claude_secret_arn, settings.claude_url),
         queue=Queue(connections.sqs(), settings.realtime_queue_url),
         dead_letter_queue=Queue(connections.sqs(), settings.realtime_dead_letter_queue_url),
         clock=clock.now,

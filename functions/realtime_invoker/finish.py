@@ -47,7 +47,7 @@ class Finish:
             message = json.loads(answer)
             bill_of(message, self.prices, batch=False, at=attempt.started_at)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ClaudeUnclearError(f"an answer that is none: {type(error).__name__}") from None
+            raise ClaudeUnclearError(f"an answer that is none: {type(error).__name__}", unreadable=True) from None
         result = b'{"type": "succeeded", "message": ' + answer.replace(b"\n", b" ") + b"}"
         line = self._store(request, attempt, result)
         return self._succeeded(request, attempt, message, len(line) - 1)

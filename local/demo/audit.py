@@ -20,7 +20,7 @@ def audited(stack: Stack, *, with_claude: bool) -> Report:
     now = datetime.now(UTC) + LATER
     return Auditor(
         reading=reading_of(session(), stack.outputs.__getitem__, **place(stack.ministack)),
-        listing=(lambda: claude.batches_since(None)) if with_claude else None,
+        listing=(lambda: claude.listed()) if with_claude else None,
         now=now,
         since=now - BACK,
         seconds_left=lambda: float("inf"),

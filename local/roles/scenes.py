@@ -5,6 +5,7 @@ import json
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from lanekeeper.queues import WORN_RECEIVES
 from local.demo.warmth import idle_event
 from local.roles.stage import Invocation, Record, Stage, key_of, long_ago
 
@@ -138,6 +139,31 @@ class UnknownRequest(AnsweredRequest):
     def prepare(self) -> None:
         super().prepare()
         self.stage.delete("RequestsTable", {"request_key": key_of(self.request)})
+
+
+class LaneFailure(AnsweredRequest):
+    """Claude is busy: the failure is noted in the lane's row, and the message comes again."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.lane = {"item_id": "lane#realtime"}
+        self.before = self.stage.item("BatchesTable", self.lane)
+        self.stage.let_claude(route="messages", fault="status", status=529)
+
+    def is_done(self, invocation: Invocation) -> bool:
+        return not invocation.raised and self.stage.item("BatchesTable", self.lane) != self.before
+
+
+class WornMessage(AnsweredRequest):
+    """It was received so often that a fresh copy of it is sent."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.record["attributes"]["ApproximateReceiveCount"] = str(WORN_RECEIVES)
+        self.stage.let_claude(route="messages", fault="status", status=529)
+
+    def is_done(self, invocation: Invocation) -> bool:
+        return invocation.is_clean  # else it would have to come again
 
 
 # --- Claude's key ----------------------------------------------------------------------------------------------------

@@ -1,41 +1,45 @@
 """`advance`, the only code that moves a batch on from SEALED to OPEN: the submitter calls it after sealing, the poller
 on each tick. Any number of callers at once do no harm: every move is conditional on the state it was decided from."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.batching import halves, may_hold_ended, sibling_id, trimmed
+from lanekeeper.batching import has_room
+from lanekeeper.breaker import FIRST, Breaker, Gate, gate, shut_until
 from lanekeeper.claude import Claude
-from lanekeeper.dynamo import Item
 from lanekeeper.errors import (
     ClaudeError,
     ClaudeRefusedError,
     ClaudeUnclearError,
     ClaudeUnreachableError,
-    ForeignResultsError,
-    IncompleteResultsError,
     LanekeeperError,
 )
-from lanekeeper.lifecycle import Adopt, Refusal, Settlement, hold_time, judge_refusal, remedy, settle
-from lanekeeper.models import Batch, BatchState, ClaudeBatch, Entry
+from lanekeeper.lanes import LaneBreaker
+from lanekeeper.models import Batch, BatchState, ClaudeBatch
+from lanekeeper.refusals import Call, Refusal, Remedy, hold_time
+from lanekeeper.refused import Refused
 from lanekeeper.requests_table import RequestsTable
-from lanekeeper.rescue import Asked, asked_of, is_being_rescued, is_over
-from lanekeeper.results import batch_result_line, custom_id, read_row
+from lanekeeper.settling import LOOK_AGAIN, Settle, note_opened
 from lanekeeper.spool import Spool, lines_key
 from lanekeeper.telemetry import count, count_trouble, logger
+from lanekeeper.trimming import Trim
 
-LOOK_AGAIN = timedelta(seconds=30)
 MARGIN_SECONDS = 10.0  # kept back from the function's time, for writing down what a create said
 LEAST_SECONDS = 25.0  # a send begun with less would often be cut off, and be in doubt for SETTLE
+FULL = "waiting-limit"
+FULL_LOOK_AGAIN = timedelta(seconds=60)
 HEAD, TAIL = b'{"requests":[', b"]}"
 
 
 class SettleTooShortError(LanekeeperError):
     """A send could still be under way when it is taken for lost: nothing is sent with such settings."""
+
+
+class TooLateToSendError(LanekeeperError):
+    """We were paused past our function's end; somebody may be settling this send already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,30 +50,60 @@ class Advance:
     requests: RequestsTable
     spool: Spool
     claude: Claude
+    lane: LaneBreaker
     clock: Callable[[], datetime]
     settle_after: timedelta  # SETTLE: a create not listed by then never arrived
+    max_waiting: int  # requests at Claude at once
 
     def __call__(self, batch: Batch, *, seconds_left: Callable[[], float]) -> None:
         """Takes the next step of a batch, if enough of the function's time is left for it."""
         if batch.state in (BatchState.SEALED, BatchState.HELD):
-            self._send(batch, seconds_left)
+            self._enter(batch, seconds_left)
         elif batch.state is BatchState.SENDING and moments.from_text(batch.next_action_at) <= self.clock():
-            self._settle(batch, self.clock())
+            Settle(batches=self.batches, claude=self.claude, settle_after=self.settle_after)(batch, self.clock())
 
-    def _send(self, batch: Batch, seconds_left: Callable[[], float]) -> None:
-        batch = self._trim(batch)
+    # before the send
+
+    def _enter(self, batch: Batch, seconds_left: Callable[[], float]) -> None:
+        """Sends the batch if its lane is not held and Claude has room for it."""
+        batch = Trim(requests=self.requests, spool=self.spool)(batch)
         if not batch.count:
             self._drop(batch)
             return
+        breaker, now = self.lane.look(), self.clock()
+        if gate(breaker, now) is Gate.OPEN:
+            self._wait_for_the_lane(batch, breaker, moments.from_text(shut_until(breaker)))
+        elif not has_room(batch, list(self.batches.waiting()), most=self.max_waiting):
+            self.batches.held(batch, reason=FULL, remedy=Remedy.PATIENCE.value, until=now + FULL_LOOK_AGAIN)
+            count("BatchesHeld")
+        elif breaker.open_until is None:
+            self._send(batch, breaker, seconds_left)
+        else:
+            self._probe(batch, breaker, seconds_left)
+
+    def _wait_for_the_lane(self, batch: Batch, breaker: Breaker, until: datetime) -> None:
+        self.batches.held(batch, reason=str(breaker.reason), remedy=str(breaker.remedy), until=until)
+        count("BatchesHeld")
+
+    def _probe(self, batch: Batch, breaker: Breaker, seconds_left: Callable[[], float]) -> None:
+        """One batch tries, all others wait for what becomes of it."""
+        now = self.clock()
+        probe = self.lane.take_probe(now + timedelta(seconds=seconds_left()))
+        if probe is None:
+            self._wait_for_the_lane(batch, breaker, now + timedelta(seconds=FIRST))
+        elif not self._send(batch, probe, seconds_left):
+            self.lane.give_back(probe)
+
+    # the send
+
+    def _send(self, batch: Batch, breaker: Breaker, seconds_left: Callable[[], float]) -> bool:
+        """Whether Claude said anything that tells how the lane is."""
         try:
             anchor = self.claude.newest()
-        except ClaudeRefusedError as error:
-            self._hold(batch, error, hold_time(error))
-            return
         except ClaudeError as error:
-            count_trouble(error)
-            self.batches.look_again(batch, self.clock() + LOOK_AGAIN)
-            return
+            self._listing_failed(batch, error)
+            self.lane.failed(error, Call.LIST, breaker)
+            return True
         now, left = self.clock(), seconds_left()
         if left >= self.settle_after.total_seconds():
             raise SettleTooShortError("SettleSeconds must exceed SendTimeoutSeconds: raise it, and deploy again")
@@ -77,56 +111,48 @@ class Advance:
         look_at = now + timedelta(seconds=left)
         if left < LEAST_SECONDS or not self.batches.start_sending(batch, anchor=anchor, now=now, look_at=look_at):
             self.batches.look_again(batch, now + LOOK_AGAIN)
-            return
-        sending = replace(batch, state=BatchState.SENDING, anchor=anchor, sending_at=moments.to_text(now))
-        self._post(sending, left - MARGIN_SECONDS)
-
-    def _trim(self, batch: Batch) -> Batch:
-        """Takes out what found another end while the batch waited: nobody pays for an answer that nobody needs.
-
-        Nothing is written but the row of a request that is left to its rescue; the batch's own row learns of it in the
-        transaction that begins the send.
-        """
-        if not may_hold_ended(batch):
-            return batch
-        indexes = self._indexes(batch)
-        asked = asked_of(batch.members, indexes)
-        rows = self.requests.get_all([one.entry.key for one in asked])
-        gone = {
-            (one.segment, one.sequence)
-            for one in asked
-            if (row := rows.get(one.entry.key)) is not None and self._is_gone(one, row)
-        }
-        return trimmed(batch, indexes, gone) if gone else batch
-
-    def _is_gone(self, one: Asked, row: Item) -> bool:
-        if is_over(row):
-            return True
-        if not is_being_rescued(row):
             return False
-        return "segment" not in row or self.requests.leave_to_rescue(one.entry.key, segment=one.segment)
+        sending = replace(
+            batch,
+            state=BatchState.SENDING,
+            anchor=anchor.id if anchor else None,
+            anchor_at=anchor.created_at if anchor else None,
+            sending_at=moments.to_text(now),
+        )
+        return self._post(sending, breaker, timeout=left - MARGIN_SECONDS, until=look_at)
 
     def _drop(self, batch: Batch) -> None:
         logger.info("nothing left to send", action="batch-dropped", batch=batch.id)
         count("BatchesDropped", int(self.batches.move(batch, BatchState.DROPPED, {})))
 
-    def _post(self, batch: Batch, timeout: float) -> None:
+    def _listing_failed(self, batch: Batch, error: ClaudeError) -> None:
+        if isinstance(error, ClaudeRefusedError):
+            self._refused.hold(batch, error, Call.LIST, hold_time(error))
+            return
+        count_trouble(error, Call.LIST)
+        self.batches.look_again(batch, self.clock() + LOOK_AGAIN)
+
+    def _post(self, batch: Batch, breaker: Breaker, *, timeout: float, until: datetime) -> bool:
         size = len(HEAD) + batch.size - 1 + len(TAIL)
         try:
-            created = self.claude.create(self._body(batch), size=size, timeout=timeout)
-        except ClaudeUnreachableError as error:
-            self._hold(batch, error, LOOK_AGAIN)
-        except ClaudeUnclearError as error:
-            logger.warning("doubtful send", action="send-doubtful", batch=batch.id, error=str(error))
-            count("DoubtfulSends")
-            count_trouble(error)
-        except ClaudeRefusedError as error:
-            self._refused(batch, error)
-        else:
-            self._opened(batch, created)
+            created = self.claude.create(lambda: self._body(batch, until), size=size, timeout=timeout)
+        except ClaudeError as error:
+            if self._not_created(batch, error):
+                self.lane.failed(error, Call.CREATE, breaker)
+                return True
+            return False
+        self._opened(batch, created)
+        self.lane.succeeded(breaker)
+        return True
 
-    def _body(self, batch: Batch) -> Iterator[bytes]:
-        """The segments' own bytes with commas for newlines: JSON text has newlines nowhere else."""
+    def _body(self, batch: Batch, until: datetime) -> Iterator[bytes]:
+        """The segments' own bytes with commas for newlines: JSON text has newlines nowhere else.
+
+        Its first step comes when Claude is connected: the last moment in which a paused function can notice that its
+        time was over. Claude never sees the whole of such a body, so it takes nothing of it.
+        """
+        if self.clock() >= until:
+            raise TooLateToSendError("the time of this function was over")
         yield HEAD
         remaining = batch.size
         for member in batch.members:
@@ -137,95 +163,20 @@ class Advance:
         yield TAIL
 
     def _opened(self, batch: Batch, created: ClaudeBatch) -> None:
-        opened = self.batches.opened(batch, claude_id=created.id, created_at=created.created_at, now=self.clock())
-        action = "batch-opened" if opened else "batch-opened-elsewhere"
-        logger.info(
-            "batch is with Claude", action=action, batch=batch.id, claude_batch=created.id, requests=batch.count
-        )
-        count("BatchesOpened", int(opened))
+        note_opened(self.batches, batch, created, now=self.clock())
 
-    # a definite no
+    def _not_created(self, batch: Batch, error: ClaudeError) -> bool:
+        """Whether the failure may hold for other batches, too."""
+        if isinstance(error, ClaudeRefusedError):
+            return self._refused(batch, error) is Refusal.HOLD
+        if isinstance(error, ClaudeUnreachableError):
+            self._refused.hold(batch, error, Call.CREATE, LOOK_AGAIN)
+            return True
+        logger.warning("doubtful send", action="send-doubtful", batch=batch.id, error=str(error))
+        count("DoubtfulSends")
+        count_trouble(error, Call.CREATE)
+        return isinstance(error, ClaudeUnclearError)
 
-    def _refused(self, batch: Batch, error: ClaudeRefusedError) -> None:
-        verdict = judge_refusal(error, count=batch.count, others_accepted=self._others_accepted(batch))
-        logger.warning("create refused", action=f"create-{verdict}", batch=batch.id, error=str(error))
-        if verdict is Refusal.HOLD:
-            self._hold(batch, error, hold_time(error))
-        elif verdict is Refusal.SPLIT:
-            self.batches.split(batch, halves(batch, self._indexes(batch), self.clock()))
-        else:
-            self._store_refusal(batch, error, self.clock())
-
-    def _others_accepted(self, batch: Batch) -> bool | None:
-        """Whether Claude took the other half of what this batch was cut from; None for a batch that was never cut."""
-        sibling = sibling_id(batch.id)
-        if sibling is None:
-            return None
-        item = self.batches.batch(sibling)
-        return item is not None and "claude_id" in item
-
-    def _hold(self, batch: Batch, error: ClaudeError, wait: timedelta) -> None:
-        self.batches.held(batch, reason=str(error), remedy=remedy(error).value, until=self.clock() + wait)
-        count("BatchesHeld")
-        count_trouble(error)
-
-    def _indexes(self, batch: Batch) -> dict[str, list[Entry]]:
-        return {member.segment: self.spool.entries(member.segment) for member in batch.members}
-
-    def _store_refusal(self, batch: Batch, error: ClaudeRefusedError, now: datetime) -> None:
-        """Claude's refusal of a single request becomes its result row, so that one path ends every request."""
-        member = batch.members[0]
-        entry = self.spool.entries(member.segment)[member.first]
-        row = {
-            "custom_id": custom_id(member.segment, member.first),
-            "result": {"type": "errored", "error": error.body or {"error": {"type": error.error_type}}},
-        }
-        stored = self.spool.upload(
-            f"incoming/{batch.id}/refused.jsonl",
-            [batch_result_line(json.dumps(row).encode(), entry, batch=batch.id, ended_at=moments.to_text(now))],
-        )
-        self.batches.refused(
-            batch,
-            {
-                "stored": {"key": stored.key, "version": stored.version, "size": stored.size},
-                "bills": {},
-                "tally": {"errored": 1},
-                "ended_at": moments.to_text(now),
-                "next_action_at": moments.to_text(now),
-            },
-        )
-
-    # a lost answer
-
-    def _settle(self, batch: Batch, now: datetime) -> None:
-        sending_at = moments.from_text(str(batch.sending_at))
-        move = settle(self._candidates(batch), sending_at=sending_at, now=now, settle_after=self.settle_after)
-        if isinstance(move, Adopt):
-            logger.warning("orphan adopted", action="batch-adopted", batch=batch.id, claude_batch=move.batch.id)
-            count("BatchesAdopted")
-            self._opened(batch, move.batch)
-        elif move is Settlement.SEND_AGAIN:
-            logger.warning("create never arrived", action="send-again", batch=batch.id)
-            self.batches.unsent(batch, now=now)
-        else:
-            self.batches.look_again(batch, now + LOOK_AGAIN)
-
-    def _candidates(self, batch: Batch) -> Iterator[ClaudeBatch]:
-        """Unknown batches of our total since the anchor, without those whose rows prove that they are not ours."""
-        for listed in self.claude.batches_since(batch.anchor):
-            if listed.total != batch.count or self.batches.owner_of(listed.id) is not None:
-                continue
-            if not listed.ended or self._is_ours(batch, listed):
-                yield listed
-
-    def _is_ours(self, batch: Batch, ended: ClaudeBatch) -> bool:
-        """By the custom_id of any row. A download without a row proves nothing: the next tick asks again."""
-        with self.claude.results(ended) as lines:
-            line = next(filter(None, lines), None)
-        try:
-            row = read_row(line or b"")
-        except ForeignResultsError:
-            return False
-        except IncompleteResultsError as error:
-            raise ClaudeUnclearError("whose batch it is cannot be read") from error
-        return row.segment in {member.segment for member in batch.members}
+    @property
+    def _refused(self) -> Refused:
+        return Refused(batches=self.batches, spool=self.spool, clock=self.clock)

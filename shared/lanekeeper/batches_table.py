@@ -1,18 +1,20 @@
 """The batches table: segments, batches, the locks of doubtful sends, and which Claude batch is whose."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lanekeeper import moments
 from lanekeeper.batch_rows import SHARDS, batch_item, contents, expiry, segment_item, segment_of, shard_of
+from lanekeeper.breaker import Breaker, breaker_fields, breaker_of
 from lanekeeper.dynamo import Item, change, put_if_absent, query_all, transact, update
-from lanekeeper.models import Batch, BatchState, Segment, SegmentState
+from lanekeeper.models import Batch, BatchState, ClaudeBatch, Lane, Segment, SegmentState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_SAME_DEADLINES = {True: " AND attribute_not_exists(#deadlines_done)", False: " AND #deadlines_done = :done"}
 _CLOSED = {BatchState.COLLECTED, BatchState.SPLIT, BatchState.DROPPED}
 
 
@@ -79,28 +81,35 @@ class BatchesTable:
         """A batch's whole row; `batch_of` makes the record of it."""
         return self._get(f"batch#{batch_id}")
 
+    def waiting(self) -> Iterable[Item]:
+        """State, count, deadline and hold of every batch that is not done, as far as the index knows."""
+        for shard in range(SHARDS):
+            yield from self._open(f"batch#{shard}", only=("item_id", "state", "count", "deadline", "hold_remedy"))
+
     def open_batches(self) -> Iterable[Item]:
         """The row of every batch that is not done, as far as the index knows."""
         for shard in range(SHARDS):
             yield from self._open(f"batch#{shard}")
 
-    def start_sending(self, batch: Batch, *, anchor: str | None, now: datetime, look_at: datetime) -> bool:
+    def start_sending(self, batch: Batch, *, anchor: ClaudeBatch | None, now: datetime, look_at: datetime) -> bool:
         """Enters SENDING under the lock of the batch's count, so that no two doubtful batches have the same total.
 
         What is sent is written by the same transaction: somebody else may have trimmed the batch in another way.
         """
         fields = {
             "sending_at": moments.to_text(now),
-            "anchor": anchor,
+            "anchor": anchor.id if anchor else None,
+            "anchor_at": anchor.created_at if anchor else None,
             "next_action_at": moments.to_text(look_at),
             **contents(batch),
         }
         lock = change(_lock(batch), put={"batch": batch.id}, when="attribute_not_exists(#batch)")
-        return self._transact({"Update": self._move(batch, BatchState.SENDING, fields)}, {"Update": lock})
+        return self._transact({"Update": self._move(batch, BatchState.SENDING, fields, as_seen=True)}, {"Update": lock})
 
-    def opened(self, batch: Batch, *, claude_id: str, created_at: str, now: datetime) -> bool:
+    def opened(self, batch: Batch, *, claude_id: str, created_at: str, now: datetime, adopted: bool = False) -> bool:
         """Claude has it: remember its id, and that this id is ours; False where either is taken."""
-        fields = {"claude_id": claude_id, "created_at": created_at, "next_action_at": moments.to_text(now)}
+        fields: Item = {"claude_id": claude_id, "created_at": created_at, "next_action_at": moments.to_text(now)}
+        fields |= {"adopted": True} if adopted else {}
         owner = {"item_id": f"claude#{claude_id}", "batch": batch.id, "expires_at": expiry(now)}
         move = self._move(batch, BatchState.OPEN, fields, remove=["hold_reason", "hold_remedy"])
         return self._transact({"Update": move}, self._new(owner), self._unlock(batch))
@@ -176,6 +185,21 @@ class BatchesTable:
         item = self._get(f"claude#{claude_id}")
         return None if item is None else str(item["batch"])
 
+    # lanes
+
+    def breaker(self, lane: Lane) -> Breaker:
+        """A lane's breaker as its row says."""
+        return breaker_of(self._get(f"lane#{lane.value}"))
+
+    def change_breaker(self, lane: Lane, *, seen: int, to: Breaker) -> bool:
+        """Writes a lane's row whole; False where it was written since the turn that was `seen`."""
+        fields = breaker_fields(to)
+        gone = [name for name in Breaker.__dataclass_fields__ if name not in fields]
+        when = "#turn = :seen" if seen else "attribute_not_exists(#turn)"
+        values = {"seen": seen} if seen else {}
+        key = {"item_id": f"lane#{lane.value}"}
+        return update(self.dynamodb, self.name, change(key, put=fields, remove=gone, when=when, **values))
+
     # shared
 
     def _lease(self, batch: Batch, until: datetime, *, when: str, **values: Any) -> bool:
@@ -186,17 +210,25 @@ class BatchesTable:
         return update(self.dynamodb, self.name, change({"item_id": f"batch#{batch.id}"}, when=when, **arguments))
 
     def _move(
-        self, batch: Batch, to: BatchState, fields: Mapping[str, Any], *, remove: Iterable[str] = ()
+        self,
+        batch: Batch,
+        to: BatchState,
+        fields: Mapping[str, Any],
+        *,
+        remove: Iterable[str] = (),
+        as_seen: bool = False,
     ) -> dict[str, Any]:
+        """`as_seen`: only while no deadline in it was seen to since it was read, since that may have trimmed it."""
         closing = ["open_shard", "next_action_at"] if to in _CLOSED else []
         same_send = " AND #sending_at = :sending_at" if batch.sending_at else ""
         return change(
             {"item_id": f"batch#{batch.id}"},
             put={"state": to.value, **fields},
             remove=[*remove, *closing],
-            when="#state = :was" + same_send,
+            when="#state = :was" + same_send + (_SAME_DEADLINES[batch.deadlines_done is None] if as_seen else ""),
             was=batch.state.value,
             **({"sending_at": batch.sending_at} if batch.sending_at else {}),
+            **({"done": dict(batch.deadlines_done)} if as_seen and batch.deadlines_done is not None else {}),
         )
 
     def _unlock(self, batch: Batch) -> dict[str, Any]:
@@ -216,11 +248,14 @@ class BatchesTable:
     def _get(self, item_id: str) -> Item | None:
         return self.dynamodb.get_item(TableName=self.name, Key={"item_id": item_id}, ConsistentRead=True).get("Item")
 
-    def _open(self, shard: str, until: datetime | None = None) -> Iterable[Item]:
+    def _open(self, shard: str, until: datetime | None = None, only: Sequence[str] = ()) -> Iterable[Item]:
         condition = "open_shard = :shard" + (" AND next_action_at <= :until" if until else "")
         values = {":shard": shard} | ({":until": moments.to_text(until)} if until else {})
+        names = {f"#{name}": name for name in only}
+        projection = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if only else {}
         return query_all(
             self.dynamodb,
+            **projection,
             TableName=self.name,
             IndexName="open",
             KeyConditionExpression=condition,

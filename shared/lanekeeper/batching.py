@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from lanekeeper import moments
 from lanekeeper.identity import ULID_LENGTH
 from lanekeeper.models import Batch, BatchState, Entry, Member, Segment
+from lanekeeper.refusals import Remedy
 from lanekeeper.segments import is_rebuffered
 
 MAX_REQUESTS = 50_000  # half of Claude's limit of 100,000
@@ -73,6 +75,7 @@ def halves(parent: Batch, indexes: Mapping[str, Sequence[Entry]], now: datetime)
             size=sum(member.end - member.start for member in members),
             next_action_at=due,
             anchor=None,
+            anchor_at=None,
             sending_at=None,
         )
         for suffix, members in (("a", first), ("b", second))
@@ -109,6 +112,27 @@ def _ranges(member: Member, index: Sequence[Entry], gone: Set[int]) -> Iterator[
         if sequence > first:
             yield Member(member.segment, first, sequence, index[first].start, index[sequence - 1].end)
         first = sequence + 1
+
+
+AT_CLAUDE = {BatchState.SENDING, BatchState.OPEN}  # or may be
+_TO_BE_SENT = {BatchState.SEALED, BatchState.HELD}
+
+
+def has_room(batch: Batch, rows: Iterable[Mapping[str, Any]], *, most: int) -> bool:
+    """Whether a batch can be sent while no more than `most` requests wait at Claude; the earliest deadline goes first.
+
+    What waits for a person keeps nobody else waiting.
+    """
+    place = (batch.deadline, f"batch#{batch.id}")
+
+    def counts(row: Mapping[str, Any]) -> bool:
+        if row["state"] in AT_CLAUDE:
+            return True
+        waits = row["state"] in _TO_BE_SENT and row.get("hold_remedy") != Remedy.PERSON
+        return waits and (row["deadline"], row["item_id"]) < place
+
+    ahead = sum(int(row["count"]) for row in rows if row["item_id"] != place[1] and counts(row))
+    return ahead + batch.count <= most
 
 
 def sibling_id(batch_id: str) -> str | None:

@@ -1,18 +1,21 @@
 """The Claude API, called so that nothing happens twice: no retries of the client's own, every answer sorted into
 given, refused (nothing happened) or unclear (it may have happened). The only module that imports `anthropic`."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
+from anthropic.types import MessageCountTokensParams
 
 from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError, ClaudeUnreachableError
 from lanekeeper.models import ClaudeBatch
+from lanekeeper.refusals import Call, Move, move
 
 BATCHES = "/v1/messages/batches"
 LIST_LIMIT = 1000
@@ -20,12 +23,19 @@ JSON = {"content-type": "application/json"}
 STREAMED = {"X-Stainless-Raw-Response": "stream"}  # the SDK's word for: do not read the body yet
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 PERHAPS_EXECUTED = {408, 499}  # 4xx that speak of the connection, not of the request
+KEY_REFUSED = {401, 403}
+COUNTED = frozenset(MessageCountTokensParams.__annotations__)  # what a count of tokens takes of a message's params
+PATIENCE_SECONDS = 60.0
+
+_Answer = TypeVar("_Answer")
 
 
 @lru_cache(maxsize=2)
 def connect(api_key: str, base_url: str) -> anthropic.Anthropic:
     """A client that never retries by itself and records nothing of what it carries; kept while the key is the same."""
-    return anthropic.Anthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=60, open_telemetry=False)
+    return anthropic.Anthropic(
+        api_key=api_key, base_url=base_url, max_retries=0, timeout=PATIENCE_SECONDS, open_telemetry=False
+    )
 
 
 class Page(NamedTuple):
@@ -35,49 +45,84 @@ class Page(NamedTuple):
     has_more: bool
 
 
+def no_other_key(_used: str) -> str | None:
+    """For a client whose key never changes."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Claude:
-    """Every call that Lanekeeper makes. Raises ClaudeRefusedError or ClaudeUnclearError, whose texts quote nothing."""
+    """Every call that Lanekeeper makes. Raises ClaudeRefusedError or ClaudeUnclearError, whose texts quote nothing.
+
+    A call whose key is refused is made once more with the newest key, if that is another one: the refusal was a
+    definite no, so nothing happens twice.
+    """
 
     client: anthropic.Anthropic
+    newest_key: Callable[[str], str | None] = no_other_key  # another key than the one that was refused, if there is one
 
     def answer(self, params: bytes, *, timeout: float) -> bytes:
-        """One Messages call; returns the message's JSON. Never repeated here: a repeat is billed again."""
-        with _sorted_errors():
-            response = self.client.post(
-                "/v1/messages",
-                content=params,
-                cast_to=httpx2.Response,
-                options={"headers": JSON, "timeout": timeout},
+        """One Messages call; returns the message's JSON. Never repeated for want of an answer: a repeat is billed."""
+        return self._call(
+            lambda client: (
+                client.post(
+                    "/v1/messages",
+                    content=params,
+                    cast_to=httpx2.Response,
+                    options={"headers": JSON, "timeout": timeout},
+                ).content
             )
-            return response.content
+        )
 
-    def create(self, body: Iterator[bytes], *, size: int, timeout: float) -> ClaudeBatch:
-        """Creates a batch from a body of `size` bytes, streamed. There is no idempotency key: this is one POST."""
+    def takes_prompt(self, params: Mapping[str, Any], *, timeout: float) -> bool | None:
+        """Whether Claude would count this prompt's tokens, which is free: False where it calls it a bad request.
+
+        None where it says neither. What only a message has, `max_tokens` and the like, is left out.
+        """
+        prompt = json.dumps({name: value for name, value in params.items() if name in COUNTED}).encode()
+        try:
+            self._call(
+                lambda client: client.post(
+                    "/v1/messages/count_tokens",
+                    content=prompt,
+                    cast_to=httpx2.Response,
+                    options={"headers": JSON, "timeout": timeout},
+                )
+            )
+        except ClaudeRefusedError as error:
+            return False if move(error, Call.MESSAGES) is Move.EVIDENCE else None
+        except ClaudeError:
+            return None
+        return True
+
+    def create(self, body: Callable[[], Iterator[bytes]], *, size: int, timeout: float) -> ClaudeBatch:
+        """Creates a batch from a body of `size` bytes, streamed. There is no idempotency key: this is one POST.
+
+        `body` makes the stream anew for the one repeat with another key.
+        """
         headers = JSON | {"content-length": str(size)}
-        with _sorted_errors():
-            response = self.client.post(
-                BATCHES,
-                content=body,
-                cast_to=httpx2.Response,
-                options={"headers": headers, "timeout": timeout},
+        return self._call(
+            lambda client: batch_of(
+                client.post(
+                    BATCHES,
+                    content=body(),
+                    cast_to=httpx2.Response,
+                    options={"headers": headers, "timeout": timeout},
+                ).json()
             )
-            return batch_of(response.json())
+        )
 
-    def newest(self) -> str | None:
-        """The id of the workspace's newest batch."""
+    def newest(self) -> ClaudeBatch | None:
+        """The workspace's newest batch."""
         latest = self._page(limit=1).batches
-        return latest[0].id if latest else None
+        return latest[0] if latest else None
 
-    def batches_since(self, anchor: str | None) -> Iterator[ClaudeBatch]:
-        """Newest first, back to the anchor (not included); without one, all."""
+    def listed(self) -> Iterator[ClaudeBatch]:
+        """The workspace's batches, newest first, page by page as they are asked for."""
         after: dict[str, str] = {}
         while True:
             page = self._page(limit=LIST_LIMIT, **after)
-            for batch in page.batches:
-                if batch.id == anchor:
-                    return
-                yield batch
+            yield from page.batches
             if not page.has_more:
                 return
             after = {"after_id": page.batches[-1].id}
@@ -90,10 +135,10 @@ class Claude:
         with _sorted_errors():
             return batch_of(self._get(f"{BATCHES}/{batch_id}").json())
 
-    def cancel(self, batch_id: str) -> None:
-        """Asks Claude to wind a batch down, once or often; what is under way may still be finished and billed."""
-        with _sorted_errors():
-            self.client.post(f"{BATCHES}/{batch_id}/cancel", cast_to=httpx2.Response)
+    def cancel(self, batch_id: str) -> ClaudeBatch:
+        """Asks Claude to stop; what it has begun may still be answered and billed. A repeat changes nothing."""
+        address = f"{BATCHES}/{batch_id}/cancel"
+        return self._call(lambda client: batch_of(client.post(address, cast_to=httpx2.Response).json()))
 
     @contextmanager
     def results(self, batch: ClaudeBatch) -> Iterator[Iterator[bytes]]:
@@ -114,8 +159,19 @@ class Claude:
 
     def _get(self, path: str, **options: Any) -> httpx2.Response:
         request: Any = options
+        return self._call(lambda client: client.get(path, cast_to=httpx2.Response, options=request))
+
+    def _call(self, deed: Callable[[anthropic.Anthropic], _Answer]) -> _Answer:
+        used = str(self.client.api_key)
+        try:
+            with _sorted_errors():
+                return deed(self.client)
+        except ClaudeRefusedError as error:
+            newest = self.newest_key(used) if error.status in KEY_REFUSED else None
+            if newest is None:
+                raise
         with _sorted_errors():
-            return self.client.get(path, cast_to=httpx2.Response, options=request)
+            return deed(connect(newest, str(self.client.base_url)))
 
 
 def batch_of(document: Mapping[str, Any]) -> ClaudeBatch:
@@ -154,11 +210,13 @@ def _sorted_errors() -> Iterator[None]:
         timed_out = isinstance(error, anthropic.APITimeoutError)
         raise ClaudeUnclearError(type(error).__name__, timed_out=timed_out) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ClaudeUnclearError(f"an answer that is none: {type(error).__name__}") from None
+        raise ClaudeUnclearError(f"an answer that is none: {type(error).__name__}", unreadable=True) from None
 
 
 def _refused_or_unclear(error: anthropic.APIStatusError) -> ClaudeError:
     status, retry_after = error.status_code, _seconds(error.response.headers.get("retry-after"))
+    if status < 400:  # a redirect that was not followed: whatever sent it, it was not Claude
+        return ClaudeUnclearError(f"HTTP {status}", unreadable=True)
     if status >= 500 or status in PERHAPS_EXECUTED:
         return ClaudeUnclearError(f"HTTP {status}", status=status, retry_after=retry_after)
     return ClaudeRefusedError(

@@ -53,12 +53,19 @@ class ClaudeUnclearError(ClaudeError):
     """No answer, a broken one, or a 5xx: the call may or may not have taken effect at Claude's side."""
 
     def __init__(
-        self, what: str, *, status: int | None = None, retry_after: float | None = None, timed_out: bool = False
+        self,
+        what: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        timed_out: bool = False,
+        unreadable: bool = False,
     ) -> None:
         super().__init__(what)
         self.status = status  # None where no answer came at all
         self.retry_after = retry_after
         self.timed_out = timed_out  # by our own patience: the request may simply be slow
+        self.unreadable = unreadable  # something came, and it is not what the API answers
 
 
 class IncompleteResultsError(LanekeeperError):

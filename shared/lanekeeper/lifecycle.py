@@ -1,4 +1,4 @@
-"""What to do next with a batch, a create that failed, a result row, a real-time attempt: decisions only, no deeds."""
+"""What to do next with a lost create, a result row, a real-time attempt: decisions only, no deeds."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,80 +7,11 @@ from enum import StrEnum
 from typing import Any
 
 from lanekeeper import moments
-from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError
 from lanekeeper.models import ClaudeBatch, Lane
 from lanekeeper.rescue import is_being_rescued
 
 MAX_ROUNDS = 3  # of re-buffering: then a passing error has not passed
 MAX_LOST_LEASES = 3  # workers that died or ran out of time over the same request: then the request is the cause
-
-# --- a create that Claude refused -----------------------------------------------------------------------------------
-
-HOLD_DEFAULT = timedelta(seconds=60)
-HOLD_MOST = timedelta(hours=1)  # a limit may be raised before Claude thinks it will
-HOLD_FOR_A_PERSON = timedelta(seconds=300)  # spend limits, credentials: nothing changes by the second
-
-_SPEND_CODES = {
-    "enforced_spend_limit_reached",
-    "contract_spend_limit_reached",
-    "ramp_limit_exceeded",
-    "organization_on_hold",
-}
-_NOT_THE_REQUEST = {401, 402, 403, 409, 429}
-
-
-class Refusal(StrEnum):
-    """What a definite no means for the work behind it."""
-
-    HOLD = "hold"  # nothing is wrong with the requests: wait, perhaps for a person
-    SPLIT = "split"  # too large, or one request spoils the rest
-    FINAL = "final"  # this one request will never be accepted
-
-
-def judge_refusal(error: ClaudeRefusedError, *, count: int, others_accepted: bool | None = None) -> Refusal:
-    """Sorts a refused create of `count` requests, or a refused Messages call (count 1).
-
-    A user-set spend limit comes as a 400 without a code, so an unexplained 400 is taken for the requests' fault only
-    where Claude accepted the other half of what was sent: `others_accepted`, None for a batch that was never cut. A
-    create looks at custom_ids alone, which are ours, so a batch of one is held, too.
-    """
-    if error.error_code in _SPEND_CODES or error.status in _NOT_THE_REQUEST:
-        return Refusal.HOLD
-    if error.status == 404 and count > 1:
-        return Refusal.HOLD
-    if others_accepted is False and error.status != 413:
-        return Refusal.HOLD
-    if count == 1 and others_accepted is None and error.status == 400:
-        return Refusal.HOLD
-    return Refusal.SPLIT if count > 1 else Refusal.FINAL
-
-
-def hold_time(error: ClaudeRefusedError) -> timedelta:
-    """How long to leave it: as Claude says, or until a person can have done something."""
-    if error.retry_after is not None:
-        return min(timedelta(seconds=error.retry_after), HOLD_MOST)
-    return HOLD_FOR_A_PERSON if error.error_code or error.status != 429 else HOLD_DEFAULT
-
-
-class Remedy(StrEnum):
-    """What ends the trouble that a failed call speaks of."""
-
-    PERSON = "person"  # a spend limit, a key: nothing moves until somebody acts
-    PATIENCE = "patience"  # a rate limit, overload: it passes by itself
-    NONE = "none"  # it says nothing about the calls to come
-
-
-_FOR_A_PERSON = {400, 401, 402, 403}  # 400: how a spend limit that a user has set is told
-_FOR_PATIENCE = {429, 529}
-
-
-def remedy(error: ClaudeError) -> Remedy:
-    """Sorts a call that is to be made again, so that the right people learn of it."""
-    status = getattr(error, "status", None)
-    if isinstance(error, ClaudeRefusedError) and (status in _FOR_A_PERSON or error.error_code in _SPEND_CODES):
-        return Remedy.PERSON
-    return Remedy.PATIENCE if status in _FOR_PATIENCE else Remedy.NONE
-
 
 # --- a create whose answer was lost ---------------------------------------------------------------------------------
 
@@ -98,18 +29,24 @@ class Settlement(StrEnum):
 
 
 def settle(
-    candidates: Iterable[ClaudeBatch], *, sending_at: datetime, now: datetime, settle_after: timedelta
+    candidates: Iterable[ClaudeBatch],
+    *,
+    conclusive: bool,
+    sending_at: datetime,
+    now: datetime,
+    settle_after: timedelta,
 ) -> Adopt | Settlement:
     """Decides by the unknown batches of our total that came after the anchor.
 
     One that has ended is a candidate only if its custom_ids are ours, so it is the one. Of several that still run
-    nobody can say which, so nothing is sent.
+    nobody can say which, so nothing is sent. A listing that is not `conclusive` shows another workspace than the one
+    that we sent to: what it lacks is no sign, and of what it shows only custom_ids prove anything.
     """
     found = list(candidates)
-    ours = [batch for batch in found if batch.ended] or found
+    ours = [batch for batch in found if batch.ended] or (found if conclusive else [])
     if len(ours) == 1:
         return Adopt(ours[0])
-    if found:
+    if found or not conclusive:
         return Settlement.WAIT
     return Settlement.SEND_AGAIN if now - sending_at >= settle_after else Settlement.WAIT
 
@@ -180,28 +117,3 @@ def begin(row: Mapping[str, Any] | None, *, now: datetime) -> Begin:
 def lost_leases(row: Mapping[str, Any]) -> int:
     """Attempts that died or ran out of time without an answer; the last one's lease may still stand."""
     return int(row.get("lost_leases", 0)) + ("lease_until" in row)
-
-
-def perhaps_billed(error: ClaudeUnclearError) -> bool:
-    """Whether a Messages call without an answer may have been executed: no answer at all, or a gateway's guess."""
-    return error.status is None or error.status in _LOST_BEHIND_A_GATEWAY
-
-
-_LOST_BEHIND_A_GATEWAY = {408, 499, 502, 504, *range(520, 528)}
-
-
-RETRY_BASE_SECONDS = 5
-RETRY_CAP_SECONDS = 300
-
-
-def retry_delay(error: ClaudeError, *, receives: int, jitter: float) -> int:
-    """Seconds until a message is tried again: as Claude says or doubling per delivery, plus up to half of it at random.
-
-    `jitter` is a number from 0 to 1. https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter
-    """
-    if isinstance(error, ClaudeRefusedError) and error.retry_after is None and error.status != 429:
-        base = HOLD_FOR_A_PERSON.total_seconds()
-    else:
-        base = min(RETRY_BASE_SECONDS * 2 ** min(receives - 1, 10), RETRY_CAP_SECONDS)
-        base = max(base, getattr(error, "retry_after", None) or 0)
-    return min(round(base * (1 + jitter / 2)), 43_200 // 2)

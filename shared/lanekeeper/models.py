@@ -163,6 +163,7 @@ class Batch:
     next_action_at: str
     claude_id: str | None = None  # None for a single request that Claude refused
     anchor: str | None = None  # the newest Claude batch before our create: the listing is read back to here
+    anchor_at: str | None = None  # the anchor's created_at, by Claude's clock
     sending_at: str | None = None
     created_at: str | None = None  # Claude's clock
     ended_at: str | None = None  # Claude's clock

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+LONGEST_DELAY = 900  # seconds, by SQS
+WORN_RECEIVES = 400  # of 1000 that a queue allows
+WORN_AGE = timedelta(days=5)  # of 10 days that a queue keeps a message
 INLINE_LIMIT = 256 * 1024  # bytes; a larger body travels through S3
 
 
@@ -21,6 +24,7 @@ class Message:
     body: str
     sent_at: datetime
     receives: int
+    group: str | None = None  # whose it is: fair queues keep one producer's flood from delaying the others
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "Message":
@@ -31,6 +35,7 @@ class Message:
             body=record["body"],
             sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
             receives=int(attributes["ApproximateReceiveCount"]),
+            group=attributes.get("MessageGroupId"),
         )
 
 
@@ -75,11 +80,27 @@ class Queue:
 
     def delay_many(self, messages: Sequence[Message], visible_in: int) -> None:
         """The same for up to ten messages. Best effort: what fails keeps the queue's own visibility timeout."""
+        self.delay_each([(message, visible_in) for message in messages])
+
+    def delay_each(self, delays: Sequence[tuple[Message, int]]) -> None:
+        """The same with a time for each."""
         entries = [
             {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": visible_in}
-            for number, message in enumerate(messages)
+            for number, (message, visible_in) in enumerate(delays)
         ]
         self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)  # type: ignore[arg-type]
+
+    def renew(self, message: Message, visible_in: int) -> None:
+        """Sends a fresh copy, to come in so many seconds. The old one is to be acknowledged then.
+
+        Whoever dies in between leaves two messages of one request, which its row makes harmless.
+        """
+        self.send(json.loads(message.body), delay_seconds=min(visible_in, LONGEST_DELAY), group=message.group)
+
+
+def is_worn(message: Message, now: datetime) -> bool:
+    """Whether a message has been received so often, or has waited so long, that its queue would give it up some day."""
+    return message.receives >= WORN_RECEIVES or now - message.sent_at >= WORN_AGE
 
 
 def _text(body: Mapping[str, Any]) -> str:

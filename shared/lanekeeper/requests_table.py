@@ -72,11 +72,16 @@ class RequestsTable:
             attempt=seen["attempt"],
         )
 
-    def release_attempt(self, key: str, *, attempt: int, lost_leases: int) -> bool:
-        """Ends a real-time attempt that gave no answer; `lost_leases` is how many ended without one by now."""
+    def release_attempt(
+        self, key: str, *, attempt: int, lost_leases: int, note: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Ends a real-time attempt that gave no answer; `lost_leases` is how many ended without one by now.
+
+        `note` is what the next attempt should know of it.
+        """
         return self._update(
             key,
-            put={"lost_leases": lost_leases},
+            put={"lost_leases": lost_leases, **(note or {})},
             remove=["lease_until"],
             when="#attempt = :attempt AND attribute_not_exists(#outcome)",
             attempt=attempt,

@@ -27,6 +27,7 @@ class ClassifierSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealtimeInvokerSettings:
     requests_table: str
+    batches_table: str
     ledger_table: str
     content_bucket: str
     realtime_queue_url: str
@@ -46,6 +47,7 @@ class BatchSubmitterSettings:
     claude_url: str
     batch_window_seconds: int
     settle_seconds: int
+    max_waiting_requests: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class PollerSettings:
     claude_url: str
     batch_window_seconds: int
     settle_seconds: int
+    max_waiting_requests: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

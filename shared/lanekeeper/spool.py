@@ -137,8 +137,16 @@ class Spool:
 
     def write_segment(self, segment: str, lines: bytes, entries: Iterable[Entry]) -> bool:
         """Writes a segment's index and lines; False where the lines stood already (then those are the segment)."""
+        self.write_index(segment, entries)
+        return self.write_lines(segment, lines)
+
+    def write_index(self, segment: str, entries: Iterable[Entry]) -> bool:
+        """False where one stood already."""
         index = b"".join(json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n" for entry in entries)
-        self.put_if_absent(index_key(segment), index)
+        return self.put_if_absent(index_key(segment), index)
+
+    def write_lines(self, segment: str, lines: bytes) -> bool:
+        """False where they stood already."""
         return self.put_if_absent(lines_key(segment), lines)
 
     def find_entries(self, segment: str) -> list[Entry] | None:

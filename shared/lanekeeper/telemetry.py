@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from lanekeeper.errors import ClaudeError
-from lanekeeper.lifecycle import Remedy, remedy
+from lanekeeper.refusals import Call, Remedy, remedy
 
 logger = Logger()
 metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Lanekeeper"))
@@ -30,9 +30,9 @@ def seconds(name: str, value: float) -> None:
     _add(name, MetricUnit.Seconds, value)
 
 
-def count_trouble(error: ClaudeError) -> None:
+def count_trouble(error: ClaudeError, call: Call) -> None:
     """Counts a call that Claude did not answer under the name of what ends the trouble."""
-    match remedy(error):
+    match remedy(error, call):
         case Remedy.PERSON:
             count("HoldsForAPerson")
         case Remedy.PATIENCE:

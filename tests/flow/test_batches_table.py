@@ -14,7 +14,7 @@ from lanekeeper import dynamo, moments
 from lanekeeper.batch_rows import batch_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.batching import seal
-from lanekeeper.models import Batch, BatchState, Segment, SegmentState
+from lanekeeper.models import Batch, BatchState, ClaudeBatch, Member, Segment, SegmentState
 from tests import stack
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -268,3 +268,16 @@ def test_a_throttled_write_is_an_error_and_no_loss(table: BatchesTable) -> None:
 
     with pytest.raises(ClientError):
         table.start_sending(batch, anchor=None, now=NOW, look_at=NOW)
+
+
+def test_what_is_sent_is_written_with_the_decision_to_send_it(table: BatchesTable) -> None:
+    batch = sealed(table, "batch")
+    trimmed = replace(batch, members=(Member("segment", 1, 3, 10, 30),), count=2, size=20)
+    anchor = ClaudeBatch(
+        id="newest", ended=False, created_at="2026-11-23T08:00:00Z", ended_at=None, results_path=None, counts={}
+    )
+    assert table.start_sending(trimmed, anchor=anchor, now=NOW, look_at=NOW)
+
+    sent = seen(table, "batch")
+    assert (sent.members, sent.count, sent.size) == (trimmed.members, 2, 20)
+    assert (sent.anchor, sent.anchor_at) == ("newest", "2026-11-23T08:00:00Z")

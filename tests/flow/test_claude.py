@@ -21,7 +21,7 @@ def call(claude: Claude) -> None:
 
 def create(claude: Claude) -> None:
     body = json.dumps({"requests": [{"custom_id": "S_0", "params": params(CANARY)}]}).encode()
-    claude.create(iter([body]), size=len(body), timeout=5)
+    claude.create(lambda: iter([body]), size=len(body), timeout=5)
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def test_what_claude_cannot_answer_now_goes_back_to_the_queue(system: System, re
     system.deliver("RealtimeQueue")
     assert outcome(system, asked) == ("open", "")
     assert system.deliver("RealtimeQueue") == 0  # invisible for a while
+    system.pass_time(61)  # where a person is needed the lane is held for a minute
     system.make_visible("RealtimeQueue")
     system.deliver("RealtimeQueue")
 

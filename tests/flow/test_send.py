@@ -6,12 +6,15 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from lanekeeper import clock, connections, dynamo
+from lanekeeper import clock, connections, dynamo, telemetry
 from lanekeeper.advance import Advance
 from lanekeeper.batch_rows import batch_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude, connect
 from lanekeeper.errors import ClaudeUnreachableError
+from lanekeeper.lanes import LaneBreaker
+from lanekeeper.models import Lane
+from lanekeeper.requests_table import RequestsTable
 from lanekeeper.spool import Spool
 from tests.system import System, params
 
@@ -361,13 +364,17 @@ def test_a_doubtful_send_is_left_alone_until_its_time_has_come(system: System) -
     ask_and_seal(system)
     (item,) = system.batches()
     asked_of_claude: list[object] = []
-    system.monkeypatch.setattr(Claude, "batches_since", lambda _, anchor: asked_of_claude.append(anchor) or iter([]))
+    system.monkeypatch.setattr(Claude, "listed", lambda _: asked_of_claude.append(item) or iter([]))
+    batches = BatchesTable(dynamo.client(), system.ids["BatchesTable"])
     advance = Advance(
-        batches=BatchesTable(dynamo.client(), system.ids["BatchesTable"]),
+        batches=batches,
+        requests=RequestsTable(dynamo.client(), system.ids["RequestsTable"]),
         spool=Spool(connections.s3(), system.ids["ContentBucket"]),
         claude=Claude(connect("sk-test", system.emulator.url)),
+        lane=LaneBreaker(batches=batches, lane=Lane.BATCH, clock=lambda: clock.now()),
         clock=lambda: clock.now(),
         settle_after=timedelta(seconds=SETTLE),
+        max_waiting=150_000,
     )
     advance(batch_of(item), seconds_left=lambda: 100.0)
     assert not asked_of_claude
@@ -388,3 +395,150 @@ def test_of_two_submitters_at_once_one_sends(system: System) -> None:
     assert states(system) == ["OPEN"]
     system.run_until_answered()
     assert all_succeeded(system, [asked])
+
+
+# how much may wait at Claude
+
+
+def ask_in_turn(system: System, **minutes: int) -> None:
+    """One batch of one request for each name, with its deadline."""
+    for name, deadline in minutes.items():
+        system.ask(id=name, max_latency_minutes=deadline)
+        system.run()
+
+
+def batch_of_request(system: System, name: str) -> dict[str, object]:
+    segment = (system.row(name) or {})["segment"]
+    return next(batch for batch in system.batches() if batch["members"][0]["segment"] == segment)
+
+
+def test_batches_beyond_what_may_wait_are_held_and_sent_by_their_deadlines(system: System) -> None:
+    system.parameters["MaxWaitingRequests"] = "1"
+    ask_in_turn(system, first=600, later=900, sooner=700)
+    held = [batch_of_request(system, name) for name in ("later", "sooner")]
+    assert [(each["state"], each["hold_reason"], each["hold_remedy"]) for each in held] == [
+        ("HELD", "waiting-limit", "patience")
+    ] * 2
+    assert batch_of_request(system, "first")["state"] == "OPEN"
+    system.let_batches_end()
+    system.tick()
+    system.run()
+    system.tick(in_seconds=61)
+
+    assert batch_of_request(system, "sooner")["state"] == "OPEN"
+    assert batch_of_request(system, "later")["state"] == "HELD"
+    system.let_batches_end()
+    system.tick()
+    system.run()
+    system.tick(in_seconds=61)
+    assert batch_of_request(system, "later")["state"] == "OPEN"
+
+
+def test_a_send_in_doubt_counts_as_being_with_claude(system: System) -> None:
+    system.parameters["MaxWaitingRequests"] = "1"
+    system.fault(route="create", fault="drop_after_accept")
+    ask_in_turn(system, doubtful=600, second=700)
+
+    assert batch_of_request(system, "second")["state"] == "HELD"
+
+
+def test_a_batch_that_waits_for_a_person_keeps_no_other_waiting(system: System) -> None:
+    system.parameters["MaxWaitingRequests"] = "1"
+    system.fault(route="create", fault="status", status=400)
+    ask_in_turn(system, limited=600, second=700)
+
+    assert [batch_of_request(system, name)["state"] for name in ("limited", "second")] == ["HELD", "OPEN"]
+
+
+def test_a_tick_tells_how_many_requests_wait_at_claude(system: System) -> None:
+    counted = heard_metrics(system)
+    system.tick()
+    ask_and_seal(system, 3)
+    system.tick(in_seconds=60)
+
+    assert [value for name, value in counted if name == "WaitingRequests"] == [0, 3]
+
+
+def heard_metrics(system: System) -> list[tuple[str, float]]:
+    counted: list[tuple[str, float]] = []
+    system.monkeypatch.setattr(telemetry, "_add", lambda name, _, value: counted.append((name, value)))
+    return counted
+
+
+# whose listing it is
+
+
+def lost_send_after(system: System, anchor_count: int = 2) -> list[str]:
+    """Batches of somebody else, a minute apart, then a send that was lost; their ids."""
+    ids = []
+    for number in range(anchor_count):
+        ids.append(system.emulator.world.create_batch(foreign(f"before{number}")).id)
+        system.emulator.world.clock.advance(60)
+    system.fault(route="create", fault="status", status=500)
+    ask_and_seal(system)
+    return ids
+
+
+def test_the_listing_of_another_workspace_never_makes_us_send_again(system: System) -> None:
+    lost_send_after(system)
+    ours, system.emulator.world._batches = system.emulator.world._batches, {}
+    system.emulator.world.create_batch(foreign(count=2))
+    counted = heard_metrics(system)
+    system.tick(in_seconds=SETTLE + 60)
+    assert states(system) == ["SENDING"]
+    assert ("HoldsForAPerson", 1) in counted
+    system.emulator.world._batches = ours
+    system.tick(in_seconds=60)
+    assert states(system) == ["SEALED"]
+
+
+def test_a_batch_that_runs_in_another_workspace_is_never_taken_for_ours(system: System) -> None:
+    lost_send_after(system)
+    system.emulator.world._batches = {}
+    system.emulator.world.create_batch(foreign())
+    system.tick(in_seconds=SETTLE + 60)
+
+    assert states(system) == ["SENDING"]
+
+
+def test_an_anchor_that_was_deleted_is_no_other_workspace_while_older_batches_show(system: System) -> None:
+    *_, anchor = lost_send_after(system)
+    (batch,) = system.batches()
+    assert batch["anchor"] == anchor
+    assert batch["anchor_at"]
+    del system.emulator.world._batches[anchor]
+    system.tick(in_seconds=SETTLE + 60)
+
+    assert states(system) == ["SEALED"]  # and the older one, of the same size, was not adopted
+
+
+def test_what_the_listing_has_settled_is_marked_as_adopted(system: System) -> None:
+    system.fault(route="create", fault="drop_after_accept")
+    ask_and_seal(system)
+    system.tick(in_seconds=200)
+
+    assert [(batch["state"], batch["adopted"]) for batch in system.batches()] == [("OPEN", True)]
+
+
+# a sender that was paused
+
+
+def test_a_sender_that_wakes_after_its_functions_end_posts_nothing(system: System) -> None:
+    system.pass_time(0)  # from here on a clock that can be moved under what is under way
+    create = Claude.create
+
+    def paused(claude: Claude, body: object, **options: object) -> object:
+        system.pass_time(101)
+        return create(claude, body, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Claude, "create", paused)
+        asked = ask_and_seal(system)
+    assert states(system) == ["SENDING"]
+    assert not system.emulator.world.list_batches().batches
+    system.tick(in_seconds=SETTLE)
+    system.tick(in_seconds=60)
+    system.run_until_answered()
+
+    assert all_succeeded(system, asked)
+    assert system.executed() == 1

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from lanekeeper.batching import MAX_REQUESTS
+from local.emulator.limits import limits_of
 from local.parameters import LISTING_LAG_SECONDS, UnsafeParametersError, check, defaults
 from scripts.translate import source
 from tests.template.reading import PARAMETERS, TEMPLATE, references
@@ -49,6 +51,11 @@ def test_what_the_local_stack_takes_for_the_defaults_are_the_defaults() -> None:
 
 def test_a_window_is_a_delay_that_sqs_takes() -> None:
     assert PARAMETERS["BatchWindowSeconds"]["MaxValue"] == 900
+
+
+def test_one_full_batch_can_always_be_sent_and_the_lowest_tier_has_room_for_all() -> None:
+    assert PARAMETERS["MaxWaitingRequests"]["MinValue"] >= MAX_REQUESTS
+    assert PARAMETERS["MaxWaitingRequests"]["Default"] < limits_of("start").waiting_requests
 
 
 def test_content_outlives_the_time_in_which_claude_can_still_give_it_again() -> None:

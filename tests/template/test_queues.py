@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lanekeeper.queues import WORN_AGE, WORN_RECEIVES
 from tests.template.reading import (
     ALARMS,
     DEAD_LETTER_QUEUES,
@@ -48,7 +49,9 @@ def test_a_message_that_moves_to_the_dead_letter_queue_has_four_days_left_there(
 
 
 def test_an_outage_of_claude_dead_letters_nothing_in_the_real_time_lane() -> None:
-    assert QUEUES["RealtimeQueue"]["RedrivePolicy"]["maxReceiveCount"] == 1000
+    queue = QUEUES["RealtimeQueue"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 1000 >= 2 * WORN_RECEIVES
+    assert queue["MessageRetentionPeriod"] >= 2 * WORN_AGE.total_seconds()
 
 
 @pytest.mark.parametrize("queue", QUEUES)

@@ -1,0 +1,43 @@
+"""Trim: what found another end while its batch waited is taken out before the batch is sent."""
+
+from dataclasses import dataclass
+
+from lanekeeper.batching import may_hold_ended, trimmed
+from lanekeeper.dynamo import Item
+from lanekeeper.models import Batch
+from lanekeeper.requests_table import RequestsTable
+from lanekeeper.rescue import Asked, asked_of, is_being_rescued, is_over
+from lanekeeper.spool import Spool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trim:
+    """Nobody pays for an answer that nobody needs.
+
+    Nothing is written but the row of a request that is left to its rescue; the batch's own row learns of it in the
+    transaction that begins the send.
+    """
+
+    requests: RequestsTable
+    spool: Spool
+
+    def __call__(self, batch: Batch) -> Batch:
+        """The batch without those requests; with a count of 0 where none is left."""
+        if not may_hold_ended(batch):
+            return batch
+        indexes = {member.segment: self.spool.entries(member.segment) for member in batch.members}
+        asked = asked_of(batch.members, indexes)
+        rows = self.requests.get_all([one.entry.key for one in asked])
+        gone = {
+            (one.segment, one.sequence)
+            for one in asked
+            if (row := rows.get(one.entry.key)) is not None and self._is_gone(one, row)
+        }
+        return trimmed(batch, indexes, gone) if gone else batch
+
+    def _is_gone(self, one: Asked, row: Item) -> bool:
+        if is_over(row):
+            return True
+        if not is_being_rescued(row):
+            return False
+        return "segment" not in row or self.requests.leave_to_rescue(one.entry.key, segment=one.segment)
