@@ -31,6 +31,7 @@ from lanekeeper.telemetry import count, count_trouble, logger, seconds
 
 from .attempt import Attempt
 from .finish import Finish
+from .held import Held
 
 WRITE_SECONDS = 15.0  # kept back from the function's time, for storing what the call answers
 LEAST_CALL_SECONDS = 60.0  # a call begun with less could be cut off although Claude answers it
@@ -66,6 +67,7 @@ class Answer:
     queue: Queue
     dead_letter_queue: Queue
     finish: Finish
+    held: Held
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
 
@@ -73,7 +75,7 @@ class Answer:
         """Returns the ids of the messages that must come again."""
         breaker = self._look()
         if gate(breaker, self.clock()) is Gate.OPEN:
-            return self._none_now(messages)
+            return self.held(messages)
         lease = timedelta(seconds=seconds_left()) + LEASE_MARGIN
         self.queue.delay_many(messages, math.ceil(lease.total_seconds()))  # a dead worker's messages come back soon
         with ThreadPoolExecutor(max_workers=len(messages)) as pool:
@@ -86,16 +88,6 @@ class Answer:
         except (ClientError, BotoCoreError) as error:  # urgent requests do not wait for what only spares calls
             logger.warning("lane unread", action="lane-unread", error=type(error).__name__)
             return Breaker()
-
-    def _none_now(self, messages: Sequence[Message]) -> list[str]:
-        """The lane is held: all go back as they are, and no row, object or call is spent on them."""
-        worn = [message for message in messages if is_worn(message, self.clock())]
-        waiting = [message for message in messages if message not in worn]
-        if waiting:
-            self.queue.delay_each([(message, back_in(self.jitter())) for message in waiting])
-        for message in worn:
-            self.queue.renew(message, back_in(self.jitter()))
-        return [message.id for message in waiting]
 
     def _one(self, message: Message, lease: timedelta, seconds_left: Callable[[], float], breaker: Breaker) -> bool:
         try:

@@ -20,6 +20,7 @@ from lanekeeper.telemetry import logger, metrics
 
 from .answer import Answer
 from .finish import Finish
+from .held import Held
 
 
 @metrics.log_metrics
@@ -32,23 +33,25 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _answer(settings: RealtimeInvokerSettings) -> Answer:
     requests = RequestsTable(dynamo.client(), settings.requests_table)
+    batches = BatchesTable(dynamo.client(), settings.batches_table)
+    queue = Queue(connections.sqs(), settings.realtime_queue_url)
+    finish = Finish(
+        requests=requests,
+        ledger=Ledger(dynamo.client(), settings.ledger_table),
+        spool=Spool(connections.s3(), settings.content_bucket),
+        bus=CompletionBus(connections.eventbridge(), settings.completion_bus),
+        prices=standard_prices(),
+        registry=deployed_registry(),
+        clock=clock.now,
+    )
     return Answer(
         requests=requests,
-        lane=LaneBreaker(
-            batches=BatchesTable(dynamo.client(), settings.batches_table), lane=Lane.REALTIME, clock=clock.now
-        ),
+        lane=LaneBreaker(batches=batches, lane=Lane.REALTIME, clock=clock.now),
         claude=secret.connected(settings.claude_secret_arn, settings.claude_url),
-        queue=Queue(connections.sqs(), settings.realtime_queue_url),
+        queue=queue,
         dead_letter_queue=Queue(connections.sqs(), settings.realtime_dead_letter_queue_url),
+        finish=finish,
+        held=Held(requests=requests, queue=queue, finish=finish, clock=clock.now, jitter=random.random),
         clock=clock.now,
         jitter=random.random,
-        finish=Finish(
-            requests=requests,
-            ledger=Ledger(dynamo.client(), settings.ledger_table),
-            spool=Spool(connections.s3(), settings.content_bucket),
-            bus=CompletionBus(connections.eventbridge(), settings.completion_bus),
-            prices=standard_prices(),
-            registry=deployed_registry(),
-            clock=clock.now,
-        ),
     )

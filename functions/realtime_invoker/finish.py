@@ -91,7 +91,7 @@ class Finish:
 
     def endangered(self, request: RealtimeRequest, attempt: Attempt, *, until: datetime) -> None:
         """Tells, once, that a request which waits until then will hardly be answered in time."""
-        if attempt.is_told or moments.to_text(until + REPORT_BEFORE) < attempt.deadline:
+        if attempt.is_told or not is_near(attempt.deadline, until):
             return
         if self.registry[request.workload].notify is not Notify.NONE:
             told = deadline_endangered(
@@ -217,6 +217,11 @@ class Finish:
             seconds=Decimal(str(round(self.waited(attempt), 3))),
             **(unknown | billed),
         )
+
+
+def is_near(deadline: str, until: datetime) -> bool:
+    """Whether somebody should know by now of a deadline, if nothing happens until then."""
+    return deadline <= moments.to_text(until + REPORT_BEFORE)
 
 
 def _answer_key(request: RealtimeRequest, attempt: Attempt) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lanekeeper import moments
 from lanekeeper.models import Request
 from lanekeeper.queues import INLINE_LIMIT
 from lanekeeper.rescue import Asked
@@ -23,6 +24,7 @@ class RealtimeRequest:
     model: str
     metadata: Mapping[str, Any]
     body: bytes  # the params as they go to Claude
+    deadline: str | None = None  # of messages that were sent by an older version, only the row tells it
 
 
 def write_message(request: Request, spool: Spool) -> dict[str, Any]:
@@ -36,13 +38,14 @@ def write_message(request: Request, spool: Spool) -> dict[str, Any]:
         "workload": request.workload,
         "model": request.model,
         "metadata": request.metadata,
+        "deadline": moments.to_text(request.deadline),
     }
     first = json.dumps(asked, ensure_ascii=False).encode() + b"\n"
     if len(first) + len(request.body) <= INLINE_LIMIT:
         return asked | {"params": request.params}
     place = f"requests/{request.key}-{request.content_hash[:16]}.json"
     spool.put(place, first + request.body)
-    return {"key": request.key, "object": place}
+    return {"key": request.key, "deadline": asked["deadline"], "object": place}
 
 
 def rescue_message(asked: Asked) -> dict[str, Any]:
@@ -54,6 +57,7 @@ def rescue_message(asked: Asked) -> dict[str, Any]:
         "workload": entry.workload,
         "model": entry.model,
         "metadata": entry.metadata,
+        "deadline": entry.deadline,
         "line": {"segment": asked.segment, "sequence": asked.sequence, "start": entry.start, "end": entry.end},
     }
 
@@ -61,6 +65,12 @@ def rescue_message(asked: Asked) -> dict[str, Any]:
 def is_large(body: str) -> bool:
     """Whether a message only points to its request."""
     return not json.loads(body).keys().isdisjoint({"object", "line"})
+
+
+def deadline_of(body: str) -> str | None:
+    """When the request of a message is to be answered at the latest, where the message says it."""
+    told = json.loads(body).get("deadline")
+    return None if told is None else str(told)
 
 
 def read_message(body: str, spool: Spool) -> RealtimeRequest:

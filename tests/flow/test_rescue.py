@@ -439,6 +439,22 @@ def test_an_urgent_request_that_waits_behind_its_deadline_is_told_of_once(system
     assert row(system, asked)["endangered_at"] < row(system, asked)["deadline"]
 
 
+def test_while_the_lane_is_held_a_deadline_is_told_of_all_the_same(system: System) -> None:
+    system.fault(route="messages", fault="status", status=401, count=None)
+    asked = system.ask(priority="high", max_latency_minutes=15)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.deliver("RequestQueue")
+    system.deliver("RealtimeQueue")
+    system.make_visible("RealtimeQueue")
+    system.deliver("RealtimeQueue")
+    assert told(heard, "DeadlineEndangered") == []
+    system.pass_time(9 * 60)
+    system.make_visible("RealtimeQueue")
+    system.deliver("RealtimeQueue")
+
+    assert [event["id"] for event in told(heard, "DeadlineEndangered")] == [asked]
+
+
 def test_an_urgent_request_behind_its_deadline_is_not_paid_where_no_late_answer_is_wanted(system: System) -> None:
     system.set_workload("realtime_invoker", "content-pipeline", on_late="fail")
     asked = system.ask(priority="high", max_latency_minutes=6)
