@@ -143,9 +143,7 @@ def _membership(left: str, tokens: _Tokens) -> Test:
     choices = [tokens.take()]
     while tokens.take(",", ")") == ",":
         choices.append(tokens.take())
-    return lambda item, bindings: (
-        _value(left, item, bindings) in [_value(choice, item, bindings) for choice in choices]
-    )
+    return lambda item, bindings: _value(left, item, bindings) in [_value(choice, item, bindings) for choice in choices]
 
 
 def _name(token: str, bindings: Bindings) -> str:

@@ -70,9 +70,7 @@ class Sqs:
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
     @remote
-    def change_message_visibility(
-        self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int
-    ) -> dict[str, Any]:
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> dict[str, Any]:
         self._hide(QueueUrl, ReceiptHandle, VisibilityTimeout)
         return {}
 
