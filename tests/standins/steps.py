@@ -1,4 +1,4 @@
-"""The steps that contract scripts are made of: each makes a call and says what came back, in plain comparable values."""
+"""The steps that contract scripts are made of: each makes a call and says what came back, in comparable values."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress

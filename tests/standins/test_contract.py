@@ -17,7 +17,6 @@ from tests.standins.s3 import S3
 from tests.standins.sqs import Rules, Sqs
 from tests.standins.steps import (
     DEAD_LETTERS,
-    PART,
     QUEUE,
     Step,
     change_row,
