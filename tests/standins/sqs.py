@@ -57,7 +57,7 @@ class Sqs:
     ) -> dict[str, Any]:
         if len(MessageBody.encode()) > MOST_BYTES:
             raise refusal("InvalidParameterValue", "SendMessage")
-        return {"MessageId": self._put(QueueUrl, MessageBody, DelaySeconds, MessageGroupId).id}
+        return {"MessageId": self.place(QueueUrl, MessageBody, DelaySeconds, MessageGroupId).id}
 
     @remote
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Sqs:
         if sum(len(entry["MessageBody"].encode()) for entry in Entries) > MOST_BYTES:
             raise refusal("AWS.SimpleQueueService.BatchRequestTooLong", "SendMessageBatch")
         for entry in Entries:
-            self._put(QueueUrl, entry["MessageBody"], entry.get("DelaySeconds", 0), entry.get("MessageGroupId"))
+            self.place(QueueUrl, entry["MessageBody"], entry.get("DelaySeconds", 0), entry.get("MessageGroupId"))
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
     @remote
@@ -151,7 +151,8 @@ class Sqs:
             raise refusal("AWS.SimpleQueueService.NonExistentQueue", "SendMessage")
         return self._queues.setdefault(queue, [])
 
-    def _put(self, queue: str, body: str, delay: float, group: str | None) -> Held:
+    def place(self, queue: str, body: str, delay: float = 0, group: str | None = None) -> Held:
+        """Puts a message as somebody else would, unheard on the wire."""
         now = self.clock()
         held = Held(f"message-{next(self._numbers)}", body, now, now + timedelta(seconds=delay), group)
         self._push(queue, held)
