@@ -4,7 +4,6 @@ Every item is written under its table's own key; an index shows at once what the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -66,7 +65,7 @@ class DynamoDB:
         if not ConsistentRead:
             raise NotImplementedError("an eventually consistent read")
         row = self._rows(TableName).get(self._key(TableName, Key))
-        return {} if row is None else {"Item": deepcopy(row)}
+        return {} if row is None else {"Item": _copy(row)}
 
     @remote
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,12 +75,12 @@ class DynamoDB:
             table: [self._rows(table).get(self._key(table, key)) for key in wanted["Keys"]]
             for table, wanted in RequestItems.items()
         }
-        answers = {table: [deepcopy(row) for row in rows if row is not None] for table, rows in found.items()}
+        answers = {table: [_copy(row) for row in rows if row is not None] for table, rows in found.items()}
         return {"Responses": answers, "UnprocessedKeys": {}}
 
     @remote
     def scan(self, *, TableName: str) -> dict[str, Any]:
-        return {"Items": [deepcopy(row) for row in self._rows(TableName).values()]}
+        return {"Items": [_copy(row) for row in self._rows(TableName).values()]}
 
     @remote
     def query(
@@ -106,7 +105,7 @@ class DynamoDB:
             rows.sort(key=lambda row: row[keys[1]])
         end = ExclusiveStartKey + PAGE
         more = {"LastEvaluatedKey": end} if end < len(rows) else {}
-        return {"Items": [deepcopy(row) for row in rows[ExclusiveStartKey:end]], **more}
+        return {"Items": [_copy(row) for row in rows[ExclusiveStartKey:end]], **more}
 
     def get_paginator(self, operation: str) -> "_Pages":
         if operation != "query":
@@ -205,6 +204,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     raise TypeError(f"boto3 does not take a {type(value).__name__}")
+
+
+def _copy(value: Any) -> Any:
+    """What is handed out is the caller's own."""
+    if isinstance(value, dict):
+        return {name: _copy(each) if isinstance(each, dict | list) else each for name, each in value.items()}
+    return [_copy(each) for each in value] if isinstance(value, list) else value
 
 
 def _failed(operation: str, old: Row | None) -> ClientError:

@@ -106,10 +106,9 @@ def _sums(world: World) -> Iterator[str]:
     recorded = sum((row["cost_micro_usd"] or Decimal(0) for row in world.rows("LedgerTable")), Decimal(0))
     if recorded != seen:
         yield f"the ledger says {recorded}, Claude billed {seen} for what was seen"
-    unpriced = [
-        row["entry"] for row in world.rows("LedgerTable") if row["kind"] == "answer" and not row["cost_micro_usd"]
-    ]
-    yield from (f"{entry}: an answer without a price" for entry in unpriced)
+    for row in world.rows("LedgerTable"):
+        if row["kind"] == "answer" and row["cost_micro_usd"] is None:
+            yield f"{row['entry']}: an answer without a price"
 
 
 # P3, and nothing stands still
@@ -117,21 +116,26 @@ def _sums(world: World) -> Iterator[str]:
 
 def _left_open(world: World) -> Iterator[str]:
     for row in world.rows("BatchesTable"):
-        kind = row["item_id"].partition("#")[0]
-        if kind == "batch" and row["state"] not in CLOSED:
-            yield f"{row['item_id']}: still {row['state']}"
-        if kind == "segment" and row["state"] == "READY":
-            yield f"{row['item_id']}: still READY"
-        if kind == "count" and "batch" in row:
-            yield f"{row['item_id']}: locked by {row['batch']}"
-        if kind in ("batch", "segment") and "open_shard" in row:
-            yield f"{row['item_id']}: still in the index"
+        if (trouble := _trouble(row)) is not None:
+            yield f"{row['item_id']}: {trouble}"
     for row in world.rows("RequestsTable"):
         if "lease_until" in row:
             yield f"{row['request_key']}: a lease is left"
     for queue in INNER_DEAD_LETTERS:
         if world.account.sqs.messages(queue):
             yield f"{queue} is not empty"
+
+
+def _trouble(row: Mapping[str, Any]) -> str | None:
+    """Why a row of the batches table is not at rest."""
+    match row["item_id"].partition("#")[0]:
+        case "batch" if row["state"] not in CLOSED:
+            return f"still {row['state']}"
+        case "segment" if row["state"] == "READY":
+            return "still READY"
+        case "count" if "batch" in row:
+            return f"locked by {row['batch']}"
+    return "still in the index" if "open_shard" in row else None
 
 
 def _events(world: World) -> Iterator[str]:

@@ -135,6 +135,9 @@ class World:
                     self.account.sqs.done(queue, record)
         return True
 
+    def _deliver_all(self) -> int:
+        return sum(self.deliver(queue) for queue in deployed.consumers())
+
     def tick(self) -> None:
         """The schedule fires."""
         self.ticks += 1
@@ -144,7 +147,7 @@ class World:
         """Jumps from one happening to the next; False where something was still open at the end of this time."""
         end = self.now + within
         while self.now < end:
-            while any([self.deliver(queue) for queue in deployed.consumers()]):
+            while self._deliver_all():
                 pass
             message, tick = self._next_message(), self._next_tick()
             if message is None and tick is None:
