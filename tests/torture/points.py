@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
@@ -87,4 +88,4 @@ def at(world: World, point: Point, deed: Callable[[World], None]) -> None:
 
 def replay(test: str, point: Point) -> str:
     """The one line that repeats this run."""
-    return f"TORTURE_SEED={SEED} TORTURE_AT={point} python -m pytest -q {test}"
+    return f"TORTURE_SEED={SEED} TORTURE_AT={point} python -m pytest -q {Path(test).relative_to(Path.cwd())}"

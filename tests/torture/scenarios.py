@@ -1,13 +1,17 @@
 """Small worlds in which much happens: what is tortured."""
 
+from tests.standins.claude import Delays
 from tests.system import params
 from tests.torture.world import World
 
 
 def both_lanes(seed: int) -> World:
-    """Two workloads in both lanes: rows expire and err, a message comes twice, a create's answer is lost, a 529."""
+    """Both lanes: rows expire and err, one as often as it may, a message comes twice, a create's answer is lost, a 529.
+
+    Claude lists, shows and hands out late what it has: a settlement that does not wait for that pays twice.
+    """
     world = World(seed)
-    world.claude.delays.batch = (600, 1800)
+    world.claude.delays = Delays(batch=(600, 1800), listed=90, found=30, results=90)
     twice = world.ask("a-0", params("a-0"))
     for number in range(1, 5):
         world.ask(f"a-{number}", params(f"a-{number}"))
@@ -20,6 +24,7 @@ def both_lanes(seed: int) -> World:
     plan(params("a-1"), "expired")
     plan(params("a-2"), "overloaded_error")
     plan(params("a-3"), "invalid_request_error")
+    plan(params("a-4"), *["overloaded_error"] * 4)
     plan(params("b-1"), "expired", "canceled")
     plan(params("c-1"), "invalid_request_error")
     world.claude.faults.queue(call="Create", how="drop", after=True)
