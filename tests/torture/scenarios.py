@@ -11,7 +11,7 @@ def both_lanes(seed: int) -> World:
     Claude lists, shows and hands out late what it has: a settlement that does not wait for that pays twice.
     """
     world = World(seed)
-    world.claude.delays = Delays(batch=(600, 1800), listed=90, found=30, results=90)
+    world.claude.delays = Delays(batch=(600, 1800), listed=300, found=30, results=90)
     twice = world.ask("a-0", params("a-0"))
     for number in range(1, 5):
         world.ask(f"a-{number}", params(f"a-{number}"))
