@@ -177,7 +177,8 @@ class Finish:
             cost_micro_usd=cost,
         )
         now = self.clock()
-        self.requests.finish_many([ending], now=now)
+        if self.requests.finish_many([ending], now=now) != [True]:
+            return self._announce_standing(request)
         count("DeadlinesMissed", int(attempt.deadline < moments.to_text(now)))
         count("RequestsSucceeded" if outcome is Outcome.SUCCEEDED else "RequestsFailed")
         seconds("RealtimeAnswerSeconds", self.waited(attempt))
@@ -187,6 +188,11 @@ class Finish:
             "lane": Lane.REALTIME.value,
         }
         return self.announce(request, row)
+
+    def _announce_standing(self, request: RealtimeRequest) -> bool:
+        """Another attempt ended it while this one slept: consumers are told of the end that stands, not of ours."""
+        row = self.requests.get(request.key)
+        return row is None or "forgotten_at" in row or self.announce(request, row)
 
     def waited(self, attempt: Attempt) -> float:
         """Since the request was accepted, in seconds."""
