@@ -30,3 +30,10 @@ def both_lanes(seed: int) -> World:
     world.claude.faults.queue(call="Create", how="drop", after=True)
     world.claude.faults.queue(call="Messages", how="status", status=529)
     return world
+
+
+def without_lags(seed: int) -> World:
+    """The same with a Claude that lists at once what it has taken: SETTLE alone parts a sleeper from a lost send."""
+    world = both_lanes(seed)
+    world.claude.delays.listed = world.claude.delays.found = 0
+    return world

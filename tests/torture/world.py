@@ -39,6 +39,7 @@ class Invocation(Context):
     world: "World | None" = None
     ends_at: datetime = START
     is_dead: bool = False
+    is_paused: bool = False  # it slept, and outlived its time
 
     def get_remaining_time_in_millis(self) -> int:
         assert self.world is not None
@@ -67,7 +68,6 @@ class World:
     asked: list[Asked] = field(default_factory=list)
     running: list[Invocation] = field(default_factory=list)  # the innermost last
     raised: list[str] = field(default_factory=list)  # errors that a handler let through
-    timeouts_kill: bool = True
     ticks: int = 0
 
     def __post_init__(self) -> None:
@@ -147,17 +147,33 @@ class World:
         """Jumps from one happening to the next; False where something was still open at the end of this time."""
         end = self.now + within
         while self.now < end:
-            while self._deliver_all():
-                pass
-            message, tick = self._next_message(), self._next_tick()
-            if message is None and tick is None:
+            if not self._happen(end):
                 return True
-            if tick is None or (message is not None and message < tick):
-                self.now = max(self.now, message or self.now)
-            else:
-                self.now = tick
-                self.tick()
         return False
+
+    def sleep(self, seconds: float) -> None:
+        """The process that runs stands still for so long, and everything else goes on."""
+        sleeper = self.running[-1]
+        sleeper.is_paused = True
+        wakes_at = self.now + timedelta(seconds=seconds)
+        self.tick()
+        while self.now < wakes_at and self._happen(wakes_at):
+            pass
+        self._deliver_all()
+        self.now = max(self.now, wakes_at)
+
+    def _happen(self, end: datetime) -> bool:
+        """What is visible is received, then time jumps to the next happening; False where there is none."""
+        while self._deliver_all():
+            pass
+        message, tick = self._next_message(), self._next_tick()
+        following = min(filter(None, (message, tick)), default=None)
+        if following is None:
+            return False
+        self.now = max(self.now, min(following, end))
+        if following == tick and tick <= end:
+            self.tick()
+        return True
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -179,7 +195,7 @@ class World:
         if not self.running:
             return
         self.pass_time(CALL_SECONDS)
-        if self.timeouts_kill and self.now >= self.running[-1].ends_at:
+        if self.now >= self.running[-1].ends_at and not self.running[-1].is_paused:
             self.running[-1].is_dead = True
         if self.running[-1].is_dead:
             raise Killed(call)
