@@ -15,38 +15,29 @@ from typing import Any
 import pytest
 
 from functions.classifier import app
-from lanekeeper import clock, connections, dynamo
+from lanekeeper import clock
 from lanekeeper.identity import request_key
 from tests import stack
 from tests.hostile import CANARY, mutant, noise
-from tests.standins.dynamodb import DynamoDB
-from tests.standins.eventbridge import EventBridge
+from tests.standins.account import Account, logical_ids
 from tests.standins.s3 import S3
-from tests.standins.sqs import Sqs
 from tests.system import Context
 
 MESSAGES = int(os.environ.get("HOSTILE", "100000"))  # of each kind
 SEED = int(os.environ.get("HOSTILE_SEED", "20261125"))
 SENT_AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
 EVENT_SIZE = 100
-NAMES = {name: name for name in ("RequestsTable", "BatchesTable", "ContentBucket", "RealtimeQueue", "BatchQueue")}
-NAMES |= {"RejectedQueue": "RejectedQueue", "CompletionBus": "CompletionBus"}
 
 
 class Door:
     """The classifier before stand-ins of AWS, one event after the other."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.s3, self.sqs, self.bus, self.dynamodb = S3(), Sqs(), EventBridge(), DynamoDB()
-        for place, name, client in (
-            (connections, "s3", self.s3),
-            (connections, "sqs", self.sqs),
-            (connections, "eventbridge", self.bus),
-            (dynamo, "client", self.dynamodb),
-        ):
-            monkeypatch.setattr(place, name, lambda client=client: client)
+        account = Account(clock=lambda: SENT_AT)
+        account.install(monkeypatch)
+        self.s3, self.sqs, self.bus, self.dynamodb = account.s3, account.sqs, account.eventbridge, account.dynamodb
         monkeypatch.setattr(clock, "now", lambda: SENT_AT)
-        for variable, value in stack.environment("ClassifierFunction", NAMES, {}).items():
+        for variable, value in stack.environment("ClassifierFunction", logical_ids(), {}).items():
             monkeypatch.setenv(variable, value)
 
     def receive(self, bodies: list[str], log_lines: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +48,7 @@ class Door:
         rows = self.dynamodb.tables.get("RequestsTable", {})
         for number, body in enumerate(bodies):
             assert (number in rejected) != is_accepted(body, rows, rejected=number in rejected)
-        notices = self.sqs.sent.get("RejectedQueue", [])
+        notices = self.sqs.bodies("RejectedQueue")
         assert len(notices) == len([event for event in self.bus.put if event["DetailType"] == "RequestRejected"])
         assert len(notices) == len(rejected)
         told = log_lines.getvalue() + capsys.readouterr().out + repr(self.dynamodb.tables) + "".join(notices)
@@ -66,7 +57,7 @@ class Door:
 
     def forget(self, log_lines: io.StringIO) -> None:
         self.s3.objects.clear()
-        self.sqs.sent.clear()
+        self.sqs.clear()
         self.bus.put.clear()
         self.dynamodb.tables.clear()
         log_lines.truncate(0)

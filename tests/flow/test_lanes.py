@@ -70,7 +70,7 @@ def calls(system: System) -> list[str]:
 
 
 def test_all_that_meets_a_held_lane_goes_back_by_one_call_and_nothing_is_read_for_it(system: System) -> None:
-    asked = ask(system, 5)
+    asked = ask(system, 5, max_latency_minutes=600)
     hold(system)
     made = calls(system)
     delays = system.listen(connections.sqs(), "sqs.ChangeMessageVisibilityBatch")

@@ -183,6 +183,23 @@ def test_a_worker_that_was_overtaken_between_look_and_lease_calls_nobody(system:
     assert system.executed() == 1
 
 
+def test_a_worker_that_was_overtaken_before_it_stored_tells_of_the_end_that_stands(system: System) -> None:
+    asked = ask(system)
+    event = {"Records": [system.record("RealtimeQueue")]}
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+
+    def overtake() -> None:
+        system.pass_time(200)  # the sleeper's lease is over
+        system.invoke("RealtimeInvokerFunction", event)
+
+    system.meanwhile(connections.s3(), "s3.PutObject", overtake)
+    system.invoke("RealtimeInvokerFunction", event)
+
+    answers = [json.loads(entry["Detail"])["answer"]["key"] for call in heard for entry in call["Entries"]]
+    assert answers == [(system.row(asked, "live-chat") or {})["answer_key"]] * 2
+    assert sorted(row["kind"] for row in system.items("LedgerTable")) == ["answer", "answer", "possible_duplicate"]
+
+
 def test_a_call_is_not_begun_with_too_little_time_to_store_its_answer(system: System) -> None:
     asked = ask(system)
     system.deliver("RealtimeQueue", seconds=15)

@@ -1,0 +1,208 @@
+"""Claude behind the real client: requests in virtual time, misbehaviour on demand, and the truth about every bill.
+
+Our own `lanekeeper.claude` and the `anthropic` client run as they are; only the wire ends here.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+
+from lanekeeper import claude as edge
+from tests.standins.claude_faults import Fault, Faults, error_response, failing
+from tests.standins.claude_truth import Truth, message_for
+from tests.standins.wire import Wire
+
+URL = "https://claude.test"
+BATCHES = "/v1/messages/batches"
+
+
+@dataclass(kw_only=True)
+class Delays:
+    """How long things take, in seconds."""
+
+    batch: tuple[float, float] = (300, 3_000)  # from created to ended, drawn
+    message: float = 2
+    listed: float = 0  # until a new batch is in the listing
+    found: float = 0  # until a new batch can be retrieved
+    results: float = 0  # until the results of an ended batch can be read
+
+
+@dataclass
+class Made:
+    """One batch."""
+
+    id: str
+    created_at: datetime
+    ends_at: datetime
+    rows: list[tuple[str, dict[str, Any]]]  # custom_id and params
+    canceled: bool = False
+    results: list[dict[str, Any]] | None = None  # once it has ended
+
+
+@dataclass
+class Claude:
+    clock: Callable[[], datetime]
+    random: Random
+    wire: Wire = field(default_factory=Wire)
+    pass_time: Callable[[float], None] = lambda _: None
+    delays: Delays = field(default_factory=Delays)
+    faults: Faults = field(default_factory=Faults)
+    truth: Truth = field(default_factory=Truth)
+    batches: list[Made] = field(default_factory=list)  # oldest first
+
+    def connect(self) -> anthropic.Anthropic:
+        """A client as lanekeeper.claude makes it."""
+        transport = httpx2.Client(transport=httpx2.MockTransport(self._serve))
+        return anthropic.Anthropic(
+            api_key="sk-test",
+            base_url=URL,
+            max_retries=0,
+            timeout=60,
+            http_client=transport,
+            open_telemetry=False,
+        )
+
+    def install(self, monkeypatch: pytest.MonkeyPatch, *modules: Any) -> None:
+        """Every function's `connect` gives a client to here."""
+        client = self.connect()
+        for module in (edge, *modules):
+            monkeypatch.setattr(module, "connect", lambda *_: client)
+
+    def batch(self, batch_id: str) -> Made | None:
+        return next((made for made in self.batches if made.id == batch_id), None)
+
+    def next_end(self) -> datetime | None:
+        """When the next batch ends of those that have not."""
+        now = self.clock()
+        return min((made.ends_at for made in self.batches if made.ends_at > now), default=None)
+
+    def settle(self) -> None:
+        """Ends every batch whose time has come: only then is anything billed."""
+        now = self.clock()
+        for made in self.batches:
+            if made.results is None and made.ends_at <= now:
+                made.results = [self._row(made, name, params) for name, params in made.rows]
+
+    # the wire
+
+    def _serve(self, request: httpx2.Request) -> httpx2.Response:
+        call, deed = self._route(request)
+        self.settle()
+        fault = self.faults.next(call)
+        body = request.content
+        if fault is not None and fault.before:
+            return failing(fault, self.pass_time, request)
+        length = request.headers.get("content-length")
+        if length is not None and int(length) != len(body):
+            raise httpx2.LocalProtocolError("the body is not as long as its header says")
+        response = self.wire.call(f"claude.{call}", {"body": body, "path": request.url.path}, lambda: deed(fault))
+        return failing(fault, self.pass_time, request) if fault is not None and fault.after else response
+
+    def _route(self, request: httpx2.Request) -> tuple[str, Callable[[Fault | None], httpx2.Response]]:
+        path, query = request.url.path, request.url.params
+        batch_id, _, rest = path.removeprefix(BATCHES).lstrip("/").partition("/")
+        match request.method, path, rest:
+            case "POST", "/v1/messages", _:
+                return "Messages", lambda _: self._message(json.loads(request.content))
+            case "POST", "/v1/messages/count_tokens", _:
+                return "CountTokens", lambda _: httpx2.Response(200, json={"input_tokens": len(request.content) // 4})
+            case "POST", p, _ if p == BATCHES:
+                return "Create", lambda _: self._create(json.loads(request.content)["requests"])
+            case "GET", p, _ if p == BATCHES:
+                return "List", lambda _: self._list(int(query.get("limit", 20)), query.get("after_id"))
+            case "GET", _, "":
+                return "Retrieve", lambda _: self._found(batch_id, self._document)
+            case "GET", _, "results":
+                return "Results", lambda fault: self._found(batch_id, lambda made: self._results(made, fault))
+            case "POST", _, "cancel":
+                return "Cancel", lambda _: self._found(batch_id, self._cancel)
+        raise NotImplementedError(f"{request.method} {path}")
+
+    # the calls
+
+    def _message(self, params: dict[str, Any]) -> httpx2.Response:
+        self.pass_time(self.delays.message)
+        outcome = self.truth.outcome_in_realtime(params)
+        if outcome != "succeeded":
+            return error_response(400, outcome)
+        message = message_for(params, batch=False)
+        self.truth.bill(params, message, batch=False, at=self.clock())
+        return httpx2.Response(200, json=message)
+
+    def _create(self, requests: list[dict[str, Any]]) -> httpx2.Response:
+        rows = [(each["custom_id"], each["params"]) for each in requests]
+        if not rows or len({name for name, _ in rows}) < len(rows):
+            return error_response(400, "invalid_request_error")
+        now = self.clock()
+        made = Made(
+            id=f"msgbatch_{len(self.batches):06}",
+            created_at=now,
+            ends_at=now + timedelta(seconds=self.random.uniform(*self.delays.batch)),
+            rows=rows,
+        )
+        self.batches.append(made)
+        return self._document(made)
+
+    def _list(self, limit: int, after_id: str | None) -> httpx2.Response:
+        shown = self.clock() - timedelta(seconds=self.delays.listed)
+        newest = [made for made in reversed(self.batches) if made.created_at <= shown]
+        ids = [made.id for made in newest]
+        start = ids.index(after_id) + 1 if after_id in ids else 0
+        page = newest[start : start + limit]
+        data = [self._describe(made) for made in page]
+        return httpx2.Response(200, json={"data": data, "has_more": len(newest) > start + limit})
+
+    def _found(self, batch_id: str, answer: Callable[[Made], httpx2.Response]) -> httpx2.Response:
+        made = self.batch(batch_id)
+        if made is None or self.clock() < made.created_at + timedelta(seconds=self.delays.found):
+            return error_response(404, "not_found_error")
+        return answer(made)
+
+    def _document(self, made: Made) -> httpx2.Response:
+        return httpx2.Response(200, json=self._describe(made))
+
+    def _results(self, made: Made, fault: Fault | None) -> httpx2.Response:
+        if made.results is None or self.clock() < made.ends_at + timedelta(seconds=self.delays.results):
+            return error_response(404, "not_found_error")
+        rows = [json.dumps(row).encode() + b"\n" for row in made.results]
+        self.random.shuffle(rows)
+        return self.faults.spoil(rows, fault)
+
+    def _cancel(self, made: Made) -> httpx2.Response:
+        if made.results is None:
+            made.canceled, made.ends_at = True, min(made.ends_at, self.clock() + timedelta(seconds=30))
+        return self._document(made)
+
+    def _describe(self, made: Made) -> dict[str, Any]:
+        counts = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
+        for row in made.results or []:
+            counts[row["result"]["type"]] += 1
+        counts["processing"] = len(made.rows) if made.results is None else 0
+        ended = made.results is not None
+        return {
+            "id": made.id,
+            "type": "message_batch",
+            "processing_status": "ended" if ended else "canceling" if made.canceled else "in_progress",
+            "created_at": made.created_at.isoformat(),
+            "ended_at": made.ends_at.isoformat() if ended else None,
+            "request_counts": counts,
+            "results_url": f"{URL}{BATCHES}/{made.id}/results" if ended else None,
+        }
+
+    def _row(self, made: Made, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        outcome = "canceled" if made.canceled else self.truth.outcome_in_batch(params)
+        if outcome in ("canceled", "expired"):
+            return {"custom_id": name, "result": {"type": outcome}}
+        if outcome != "succeeded":
+            error = {"type": "error", "error": {"type": outcome, "message": ""}, "request_id": None}
+            return {"custom_id": name, "result": {"type": "errored", "error": error}}
+        message = message_for(params, batch=True)
+        self.truth.bill(params, message, batch=True, at=made.ends_at)
+        return {"custom_id": name, "result": {"type": "succeeded", "message": message}}

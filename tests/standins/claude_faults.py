@@ -1,0 +1,91 @@
+"""Ways in which Claude, or the way to it, fails a call."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One misbehaviour, for the next calls of its kind.
+
+    `how`: `status` (refused, nothing happened), `unreachable`, `drop` (the connection breaks, nothing happened), `hang`
+    (the same after the whole timeout); with `after` the call happens first and only its answer is lost. For results:
+    `cut` (ends inside a row), `short` (a row is missing), `doubled`, `broken` (the connection breaks between rows).
+    """
+
+    call: str  # Create, List, Retrieve, Results, Cancel, Messages, CountTokens
+    how: str = "status"
+    status: int = 529
+    kind: str = "overloaded_error"
+    code: str | None = None
+    retry_after: float | None = None
+    after: bool = False
+    times: int = 1
+
+    @property
+    def before(self) -> bool:
+        return not self.after and self.how in ("status", "unreachable", "drop", "hang")
+
+
+@dataclass
+class Faults:
+    waiting: list[Fault] = field(default_factory=list)
+    draw: Callable[[str], Fault | None] | None = None  # one for any call, at random
+
+    def queue(self, **fields: Any) -> None:
+        fault = Fault(**fields)
+        self.waiting += [fault] * fault.times
+
+    def next(self, call: str) -> Fault | None:
+        for fault in self.waiting:
+            if fault.call == call:
+                self.waiting.remove(fault)
+                return fault
+        return self.draw(call) if self.draw is not None else None
+
+    def spoil(self, rows: list[bytes], fault: Fault | None) -> httpx2.Response:
+        """The results' answer, as the fault has it."""
+        match fault.how if fault is not None else "":
+            case "cut":
+                return httpx2.Response(200, content=_blocks([b"".join(rows)[:-7]]))
+            case "short":
+                return httpx2.Response(200, content=_blocks(rows[1:]))
+            case "doubled":
+                return httpx2.Response(200, content=_blocks([rows[0], *rows]))
+            case "broken":
+                return httpx2.Response(200, content=_broken(rows[: len(rows) // 2]))
+        return httpx2.Response(200, content=_blocks(rows))
+
+
+def failing(fault: Fault, pass_time: Callable[[float], None], request: httpx2.Request) -> httpx2.Response:
+    """Raises, or returns the error that takes the answer's place."""
+    match fault.how:
+        case "unreachable":
+            raise httpx2.ConnectError("unreachable", request=request)
+        case "drop":
+            raise httpx2.ReadError("dropped", request=request)
+        case "hang":
+            pass_time(float(request.extensions["timeout"]["read"]))
+            raise httpx2.ReadTimeout("too slow", request=request)
+    return error_response(fault.status, fault.kind, code=fault.code, retry_after=fault.retry_after)
+
+
+def error_response(
+    status: int, kind: str, *, code: str | None = None, retry_after: float | None = None
+) -> httpx2.Response:
+    error = {"type": kind, "message": "no"} | ({"details": {"error_code": code}} if code else {})
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    document = {"type": "error", "error": error, "request_id": "req_test"}
+    return httpx2.Response(status, json=document, headers=headers)
+
+
+def _blocks(rows: list[bytes]) -> Iterator[bytes]:
+    yield from rows
+
+
+def _broken(rows: list[bytes]) -> Iterator[bytes]:
+    yield from rows
+    raise httpx2.RemoteProtocolError("peer closed connection without sending complete message body")

@@ -1,0 +1,154 @@
+"""The stand-in of Claude answers our own edge as the emulator's socket does, call by call."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from lanekeeper.claude import Claude, connect
+from lanekeeper.errors import ClaudeError, ClaudeRefusedError, ClaudeUnclearError
+from local.emulator.faults import Fault
+from local.emulator.server import Emulator
+from tests.standins.claude import Claude as StandIn
+from tests.standins.claude import Delays
+from tests.system import params, refusable
+
+Known = dict[str, Any]
+
+
+class Ours:
+    """The stand-in, and what a script may do to it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 23, 9, tzinfo=UTC)
+        self.world = StandIn(clock=lambda: self.now, random=Random(1), delays=Delays(batch=(60, 60)))
+        self.world.truth.plan(refusable(), "invalid_request_error", "invalid_request_error")
+        self.claude = Claude(self.world.connect())
+
+    def pass_time(self) -> None:
+        self.now += timedelta(hours=2)
+
+    def fault(self, call: str, how: str, **more: Any) -> None:
+        self.world.faults.queue(call=call, how=how, **more)
+
+
+class Theirs:
+    """The emulator."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.claude = Claude(connect("sk-test", emulator.url))
+
+    def pass_time(self) -> None:
+        self.emulator.world.clock.advance(7200)
+
+    def fault(self, call: str, how: str, **more: Any) -> None:
+        named = {"kind": "error_type", "code": "error_code"}
+        fields: dict[str, Any] = {named.get(name, name): value for name, value in more.items() if name != "after"}
+        kind = {"broken": "cut", "short": "missing"}.get(how, how) + ("_after_accept" if more.get("after") else "")
+        self.emulator.world.faults.queue(Fault(route=call.lower(), fault=kind, **fields))
+
+
+Step = Callable[[Any, Known], Any]
+
+
+def create(*requests: dict[str, Any]) -> Step:
+    rows = [{"custom_id": f"S_{number}", "params": each} for number, each in enumerate(requests)]
+    body = json.dumps({"requests": rows}).encode()
+
+    def step(side: Any, known: Known) -> Any:
+        made = side.claude.create(iter([body]), size=len(body), timeout=5)
+        known["batch"] = made
+        return made.ended, made.ended_at, made.results_path, dict(made.counts), made.total
+
+    return step
+
+
+def answer(asked: dict[str, Any]) -> Step:
+    def step(side: Any, _: Known) -> Any:
+        message = json.loads(side.claude.answer(json.dumps(asked).encode(), timeout=5))
+        return message["model"], message["stop_reason"], message["usage"]["service_tier"]
+
+    return step
+
+
+def newest(side: Any, known: Known) -> Any:
+    found = side.claude.newest()
+    return found if found is None else found == known["batch"].id
+
+
+def adopt_newest(side: Any, known: Known) -> Any:
+    (known["batch"],) = side.claude.batches_since(None)
+    return known["batch"].total
+
+
+def since_nothing(side: Any, _: Known) -> Any:
+    return [batch.total for batch in side.claude.batches_since(None)]
+
+
+def since_newest(side: Any, known: Known) -> Any:
+    return list(side.claude.batches_since(known["batch"].id))
+
+
+def retrieve(side: Any, known: Known) -> Any:
+    known["batch"] = side.claude.retrieve(known["batch"].id)
+    return known["batch"].ended, dict(known["batch"].counts)
+
+
+def results(side: Any, known: Known) -> Any:
+    with side.claude.results(known["batch"]) as lines:
+        rows = [json.loads(line) for line in lines if line]
+    return sorted((row["custom_id"], row["result"]["type"]) for row in rows)
+
+
+def pass_time(side: Any, _: Known) -> None:
+    side.pass_time()
+
+
+def fault(call: str, how: str, **more: Any) -> Step:
+    return lambda side, _: side.fault(call, how, **more)
+
+
+TWO = create(params("one"), params("two"))
+ENDED = [TWO, pass_time, retrieve]
+SCRIPTS: dict[str, list[Step]] = {
+    "a-message": [answer(params()), answer(refusable())],
+    "a-batch": [newest, TWO, newest, since_newest, since_nothing, retrieve, results, pass_time, retrieve, results],
+    "a-bad-row": [create(params(), refusable()), pass_time, retrieve, results],
+    "several-batches": [TWO, create(params()), newest, since_nothing],
+    "overloaded": [fault("Create", "status", status=529, kind="overloaded_error"), TWO, since_nothing],
+    "a-code-and-a-time": [
+        fault("Create", "status", status=429, kind="rate_limit_error", code="ramp_limit_exceeded", retry_after=7),
+        TWO,
+    ],
+    "dropped": [fault("Create", "drop"), TWO, since_nothing],
+    "an-answer-lost": [fault("Create", "drop", after=True), TWO, adopt_newest, retrieve],
+    "an-error-after-all": [fault("Create", "status", status=500, kind="api_error", after=True), TWO, adopt_newest],
+    "a-message-dropped": [fault("Messages", "drop"), answer(params()), answer(params())],
+    "a-row-twice": [*ENDED, fault("Results", "doubled"), lambda side, known: len(results(side, known))],
+    "a-row-missing": [*ENDED, fault("Results", "short"), lambda side, known: len(results(side, known))],
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_stand_in_answers_as_the_emulator_does(emulator: Emulator, script: str) -> None:
+    assert run(SCRIPTS[script], Ours()) == run(SCRIPTS[script], Theirs(emulator))
+
+
+def run(steps: list[Step], side: Any) -> list[Any]:
+    known: Known = {}
+    return [outcome(step, side, known) for step in steps]
+
+
+def outcome(step: Step, side: Any, known: Known) -> Any:
+    try:
+        return step(side, known)
+    except ClaudeRefusedError as error:
+        return error.status, error.error_type, error.error_code, error.retry_after
+    except ClaudeUnclearError as error:
+        return type(error).__name__, error.status, error.timed_out
+    except ClaudeError as error:
+        return type(error).__name__

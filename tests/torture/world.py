@@ -1,0 +1,240 @@
+"""The whole system in virtual time: the real handlers, invoked as Lambda would, on stand-ins of AWS and Claude."""
+
+import importlib
+import json
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+
+from functions.batch_submitter import app as batch_submitter
+from functions.collector import app as collector
+from functions.poller import app as poller
+from functions.realtime_invoker import answer as realtime_answer
+from functions.realtime_invoker import app as realtime_invoker
+from lanekeeper import clock, moments
+from lanekeeper.identity import request_key
+from lanekeeper.models import BatchState
+from lanekeeper.telemetry import logger, metrics
+from tests import stack
+from tests.standins.account import Account
+from tests.standins.claude import Claude
+from tests.system import Context, Killed
+from tests.torture import deployed
+
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+CALL_SECONDS = 0.005  # that every remote call takes
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class Invocation(Context):
+    """A Lambda context whose time passes by the world's clock."""
+
+    world: "World | None" = None
+    ends_at: datetime = START
+    is_dead: bool = False
+    is_paused: bool = False  # it slept, and outlived its time
+
+    def get_remaining_time_in_millis(self) -> int:
+        assert self.world is not None
+        return round((self.ends_at - self.world.now).total_seconds() * 1000)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as its producer knows it."""
+
+    id: str
+    workload: str
+    params: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        return request_key(self.workload, self.id)
+
+
+@dataclass
+class World:
+    """One deployment, from its first message to its last. The same seed makes the same world."""
+
+    seed: int
+    now: datetime = START
+    asked: list[Asked] = field(default_factory=list)
+    running: list[Invocation] = field(default_factory=list)  # the innermost last
+    raised: list[str] = field(default_factory=list)  # errors that a handler let through
+    ticks: int = 0
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.account = Account(clock=lambda: self.now)
+        self.account.wire.before.append(self._alive)
+        self.claude = Claude(
+            clock=lambda: self.now, random=self.random, wire=self.account.wire, pass_time=self.pass_time
+        )
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Puts this world in the place of AWS, Claude, the clock and chance."""
+        self.account.install(monkeypatch)
+        self.claude.install(monkeypatch, batch_submitter, collector, poller, realtime_invoker)
+        monkeypatch.setattr(clock, "now", lambda: self.now)
+        monkeypatch.setattr(os, "urandom", self.random.randbytes)
+        monkeypatch.setattr(random, "random", self.random.random)
+        monkeypatch.setattr(realtime_answer, "ThreadPoolExecutor", OneByOne)
+        monkeypatch.setattr(logger._logger, "disabled", True)
+        monkeypatch.setattr(metrics.provider, "flush_metrics", lambda **_: metrics.provider.clear_metrics())
+        for function in ("PollerFunction", *(function for function, _ in deployed.consumers().values())):
+            for name, value in deployed.environment(function).items():
+                monkeypatch.setenv(name, value)  # to be taken back at the end
+
+    # in
+
+    def ask(
+        self, request_id: str, params: Mapping[str, Any], *, workload: str = "content-pipeline", **more: Any
+    ) -> str:
+        """A producer sends a request; the message's body."""
+        self.asked.append(Asked(request_id, workload, params))
+        body = json.dumps({"id": request_id, "workload": workload, "params": params, **more})
+        self.account.sqs.place("RequestQueue", body)
+        return body
+
+    # on
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Runs a handler in its own environment; None where it died or raised."""
+        os.environ.update(deployed.environment(function))
+        seconds = deployed.timeout(function)
+        invocation = Invocation(function, seconds, world=self, ends_at=self.now + timedelta(seconds=seconds))
+        self.running.append(invocation)
+        try:
+            return _handler(function)(event, invocation)
+        except Killed:
+            return None
+        except Exception as error:  # noqa: BLE001 - as Lambda does: the event comes again
+            self.raised.append(f"{function}: {type(error).__name__}: {error}")
+            return None
+        finally:
+            self.running.pop()
+
+    def deliver(self, queue: str) -> bool:
+        """One poll of a queue by its function; False where nothing was visible."""
+        function, most = deployed.consumers()[queue]
+        records = self.account.sqs.receive(queue, most)
+        if not records:
+            return False
+        answer = self.invoke(function, {"Records": records})
+        if answer is not None:
+            failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+            for record in records:
+                if record["messageId"] not in failed:
+                    self.account.sqs.done(queue, record)
+        return True
+
+    def _deliver_all(self) -> int:
+        return sum(self.deliver(queue) for queue in deployed.consumers())
+
+    def tick(self) -> None:
+        """The schedule fires."""
+        self.ticks += 1
+        self.invoke("PollerFunction", {})
+
+    def run_until_done(self, *, within: timedelta = timedelta(days=3)) -> bool:
+        """Jumps from one happening to the next; False where something was still open at the end of this time."""
+        end = self.now + within
+        while self.now < end:
+            if not self._happen(end):
+                return True
+        return False
+
+    def sleep(self, seconds: float) -> None:
+        """The process that runs stands still for so long, and everything else goes on."""
+        sleeper = self.running[-1]
+        sleeper.is_paused = True
+        wakes_at = self.now + timedelta(seconds=seconds)
+        self.tick()
+        while self.now < wakes_at and self._happen(wakes_at):
+            pass
+        self._deliver_all()
+        self.now = max(self.now, wakes_at)
+
+    def _happen(self, end: datetime) -> bool:
+        """What is visible is received, then time jumps to the next happening; False where there is none."""
+        while self._deliver_all():
+            pass
+        message, tick = self._next_message(), self._next_tick()
+        following = min(filter(None, (message, tick)), default=None)
+        if following is None:
+            return False
+        self.now = max(self.now, min(following, end))
+        if following == tick and tick <= end:
+            self.tick()
+        return True
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def kill(self, where: str) -> None:
+        """The process that runs is gone: nothing that it still tries happens."""
+        if self.running:
+            self.running[-1].is_dead = True
+            raise Killed(where)
+
+    def open_rows(self) -> Iterator[dict[str, Any]]:
+        """What the poller sees: rows that somebody still has to move on."""
+        return (row for row in self.rows("BatchesTable") if "open_shard" in row)
+
+    def rows(self, table: str) -> Iterable[dict[str, Any]]:
+        return list(self.account.dynamodb.tables.get(table, {}).values())
+
+    def _alive(self, call: str, _: Mapping[str, Any]) -> None:
+        if not self.running:
+            return
+        self.pass_time(CALL_SECONDS)
+        if self.now >= self.running[-1].ends_at and not self.running[-1].is_paused:
+            self.running[-1].is_dead = True
+        if self.running[-1].is_dead:
+            raise Killed(call)
+
+    def _next_message(self) -> datetime | None:
+        visible = [self.account.sqs.next_visible(queue) for queue in deployed.consumers()]
+        return min(filter(None, visible), default=None)
+
+    def _next_tick(self) -> datetime | None:
+        """The first minute at which a tick would find anything to do: the others change nothing."""
+        due = min((self._due(row) for row in self.open_rows()), default=None)
+        if due is None:
+            return None
+        passed = max(due, self.now) - START
+        return START + (passed // MINUTE + 1) * MINUTE
+
+    def _due(self, row: Mapping[str, Any]) -> datetime:
+        due = moments.from_text(row["next_action_at"])
+        made = self.claude.batch(row.get("claude_id", ""))
+        return max(due, made.ends_at) if made is not None and row["state"] == BatchState.OPEN else due
+
+
+class OneByOne:
+    """In place of a pool of threads: the same work in an order that can be repeated."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def __enter__(self) -> "OneByOne":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def map(self, function: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
+        return [function(value) for value in values]
+
+
+@cache
+def _handler(function: str) -> Callable[..., Any]:
+    module, _, name = stack.handler_of(function).rpartition(".")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
