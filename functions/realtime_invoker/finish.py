@@ -185,7 +185,7 @@ class Finish:
         now = self.clock()
         if self.requests.finish_many([ending], now=now) != [True]:
             row = self.requests.get(request.key)
-            return row is None or not is_over(row) or self.announce(request, row)
+            return row is None or not is_over(row) or "forgotten_at" in row or self.announce(request, row)
         count("DeadlinesMissed", int(ending.deadline < moments.to_text(now)))
         count("RequestsSucceeded" if ending.outcome is Outcome.SUCCEEDED else "RequestsFailed")
         row = ending_fields(ending, now) | {

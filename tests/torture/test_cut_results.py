@@ -94,7 +94,7 @@ class Moves:
         return True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Downloader(Claude):
     """Has looked at the batch already: a download is one call, not two."""
 
@@ -191,7 +191,7 @@ def _bench(emulator: Emulator) -> Bench:
         ended_at=NOW,
     )
     client = connect("sk-test", emulator.url)
-    return Bench(emulator, Downloader(client, Claude(client).retrieve(created.id)), batch, body)
+    return Bench(emulator, Downloader(client=client, looked_at=Claude(client).retrieve(created.id)), batch, body)
 
 
 def row_ends(body: bytes) -> list[int]:
