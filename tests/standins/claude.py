@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from lanekeeper import claude as edge
+from lanekeeper import secret
 from tests.standins.claude_faults import Fault, Faults, error_response, failing
 from tests.standins.claude_truth import Truth, message_for
 from tests.standins.wire import Wire
@@ -69,10 +70,10 @@ class Claude:
             open_telemetry=False,
         )
 
-    def install(self, monkeypatch: pytest.MonkeyPatch, *modules: Any) -> None:
-        """Every function's `connect` gives a client to here."""
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whoever connects to Claude gets a client to here."""
         client = self.connect()
-        for module in (edge, *modules):
+        for module in (edge, secret):
             monkeypatch.setattr(module, "connect", lambda *_: client)
 
     def batch(self, batch_id: str) -> Made | None:

@@ -91,6 +91,7 @@ class DynamoDB:
         ExpressionAttributeValues: Mapping[str, Any],
         ExpressionAttributeNames: Mapping[str, str] | None = None,
         IndexName: str | None = None,
+        ProjectionExpression: str | None = None,
         ExclusiveStartKey: int = 0,
     ) -> dict[str, Any]:
         keys = self.indexes[TableName, IndexName] if IndexName else self.keys[TableName]
@@ -105,7 +106,8 @@ class DynamoDB:
             rows.sort(key=lambda row: row[keys[1]])
         end = ExclusiveStartKey + PAGE
         more = {"LastEvaluatedKey": end} if end < len(rows) else {}
-        return {"Items": [_copy(row) for row in rows[ExclusiveStartKey:end]], **more}
+        wanted = [bindings[0][name] for name in ProjectionExpression.split(", ")] if ProjectionExpression else None
+        return {"Items": [_projected(row, wanted) for row in rows[ExclusiveStartKey:end]], **more}
 
     def get_paginator(self, operation: str) -> "_Pages":
         if operation != "query":
@@ -179,6 +181,10 @@ _KNOWN = {"Item", "Key", "UpdateExpression", "ConditionExpression"} | {
     "ExpressionAttributeNames",
     "ExpressionAttributeValues",
 }
+
+
+def _projected(row: Row, wanted: Sequence[str] | None) -> Row:
+    return _copy(row if wanted is None else {name: row[name] for name in wanted if name in row})
 
 
 def _holds(arguments: Mapping[str, Any], old: Row | None) -> bool:

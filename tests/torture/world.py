@@ -12,11 +12,7 @@ from typing import Any
 
 import pytest
 
-from functions.batch_submitter import app as batch_submitter
-from functions.collector import app as collector
-from functions.poller import app as poller
 from functions.realtime_invoker import answer as realtime_answer
-from functions.realtime_invoker import app as realtime_invoker
 from lanekeeper import clock, moments
 from lanekeeper.identity import request_key
 from lanekeeper.models import BatchState
@@ -81,7 +77,7 @@ class World:
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Puts this world in the place of AWS, Claude, the clock and chance."""
         self.account.install(monkeypatch)
-        self.claude.install(monkeypatch, batch_submitter, collector, poller, realtime_invoker)
+        self.claude.install(monkeypatch)
         monkeypatch.setattr(clock, "now", lambda: self.now)
         monkeypatch.setattr(os, "urandom", self.random.randbytes)
         monkeypatch.setattr(random, "random", self.random.random)
@@ -215,7 +211,17 @@ class World:
     def _due(self, row: Mapping[str, Any]) -> datetime:
         due = moments.from_text(row["next_action_at"])
         made = self.claude.batch(row.get("claude_id", ""))
-        return max(due, made.ends_at) if made is not None and row["state"] == BatchState.OPEN else due
+        if made is not None and row["state"] == BatchState.OPEN:
+            due = max(due, made.ends_at)
+        return min(due, _next_deadline(row))
+
+
+def _next_deadline(row: Mapping[str, Any]) -> datetime:
+    """When the poller looks into a batch or segment for its deadlines."""
+    margin = timedelta(seconds=float(deployed.parameter("RescueMarginSeconds")))
+    return moments.from_text(
+        row.get("deadlines_due_at") or moments.to_text(moments.from_text(row["deadline"]) - margin)
+    )
 
 
 class OneByOne:
