@@ -99,8 +99,10 @@ class Advance:
                 yield joined if remaining else joined[:-1]
         yield TAIL
 
-    def _opened(self, batch: Batch, created: ClaudeBatch) -> None:
-        opened = self.batches.opened(batch, claude_id=created.id, created_at=created.created_at, now=self.clock())
+    def _opened(self, batch: Batch, created: ClaudeBatch, *, adopted: bool = False) -> None:
+        opened = self.batches.opened(
+            batch, claude_id=created.id, created_at=created.created_at, now=self.clock(), adopted=adopted
+        )
         action = "batch-opened" if opened else "batch-opened-elsewhere"
         logger.info(
             "batch is with Claude", action=action, batch=batch.id, claude_batch=created.id, requests=batch.count
@@ -166,7 +168,7 @@ class Advance:
         if isinstance(move, Adopt):
             logger.warning("orphan adopted", action="batch-adopted", batch=batch.id, claude_batch=move.batch.id)
             count("BatchesAdopted")
-            self._opened(batch, move.batch)
+            self._opened(batch, move.batch, adopted=True)
         elif move is Settlement.SEND_AGAIN:
             logger.warning("create never arrived", action="send-again", batch=batch.id)
             self.batches.unsent(batch, now=now)

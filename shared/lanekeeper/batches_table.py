@@ -13,7 +13,10 @@ from lanekeeper.models import Batch, BatchState, Segment, SegmentState
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+FOREIGN = "foreign"  # the owner of a Claude batch whose rows proved that it is nobody's of ours
+
 _CLOSED = {BatchState.COLLECTED, BatchState.SPLIT}
+_TROUBLE = ["postponed", "troubled_since", "odd_downloads", "odd_since", "quarantine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,17 @@ class BatchesTable:
         lock = change(_lock(batch), put={"batch": batch.id}, when="attribute_not_exists(#batch)")
         return self._transact({"Update": self._move(batch, BatchState.SENDING, fields)}, {"Update": lock})
 
-    def opened(self, batch: Batch, *, claude_id: str, created_at: str, now: datetime) -> bool:
-        """Claude has it: remember its id, and that this id is ours; False where either is taken."""
-        fields = {"claude_id": claude_id, "created_at": created_at, "next_action_at": moments.to_text(now)}
+    def opened(self, batch: Batch, *, claude_id: str, created_at: str, now: datetime, adopted: bool = False) -> bool:
+        """Claude has it: remember its id, and that this id is ours; False where either is taken.
+
+        `adopted` where only the listing says so: then its rows may prove otherwise.
+        """
+        fields: Item = {
+            "claude_id": claude_id,
+            "created_at": created_at,
+            "next_action_at": moments.to_text(now),
+        }
+        fields |= {"adopted": True} if adopted else {}
         owner = {"item_id": f"claude#{claude_id}", "batch": batch.id, "expires_at": expiry(now)}
         move = self._move(batch, BatchState.OPEN, fields, remove=["hold_reason", "hold_remedy"])
         return self._transact({"Update": move}, self._new(owner), self._unlock(batch))
@@ -129,11 +140,44 @@ class BatchesTable:
         """Prolongs our lease; False where it ran out and another collector took over."""
         return self._lease(batch, until, when="#lease_until = :mine", mine=held_until)
 
-    def release(self, batch: Batch, *, held_until: str, look_at: datetime) -> bool:
-        """Gives the lease back, to be taken up again at the given time."""
+    def stored(self, batch: Batch, fields: Mapping[str, Any]) -> bool:
+        """Its results lie in our bucket; whatever was odd about earlier downloads is over."""
+        return update(self.dynamodb, self.name, self._move(batch, BatchState.STORED, fields, remove=_TROUBLE))
+
+    def disown(self, batch: Batch, *, held_until: str, now: datetime) -> bool:
+        """The adopted Claude batch is nobody's of ours: back to the doubt in which its send was, under the lock of its
+        count; False while another batch is in doubt with that count, or where the lease is lost."""
+        back = self._move(
+            batch,
+            BatchState.SENDING,
+            {"next_action_at": moments.to_text(now)},
+            remove=["claude_id", "created_at", "ended_at", "adopted", "release", "lease_until", *_TROUBLE],
+            also=" AND #adopted = :yes AND #lease_until = :mine",
+            yes=True,
+            mine=held_until,
+        )
+        lock = change(_lock(batch), put={"batch": batch.id}, when="attribute_not_exists(#batch)")
+        owner = change(
+            {"item_id": f"claude#{batch.claude_id}"}, put={"batch": FOREIGN}, when="#batch = :mine", mine=batch.id
+        )
+        return self._transact({"Update": back}, {"Update": lock}, {"Update": owner})
+
+    def allow_losses(self, batch: Batch, *, now: datetime) -> bool:
+        """A person takes what can be had of its results; False where it is no longer waiting for them."""
         return self._update(
             batch,
-            put={"next_action_at": moments.to_text(look_at)},
+            put={"release": True, "next_action_at": moments.to_text(now)},
+            when="#state = :ended AND attribute_exists(#troubled_since)",
+            ended=BatchState.ENDED.value,
+        )
+
+    def release(
+        self, batch: Batch, *, held_until: str, look_at: datetime, notes: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Gives the lease back, to be taken up again at the given time; `notes` are for whoever does."""
+        return self._update(
+            batch,
+            put={"next_action_at": moments.to_text(look_at), **(notes or {})},
             remove=["lease_until"],
             when="#lease_until = :mine",
             mine=held_until,
@@ -160,17 +204,26 @@ class BatchesTable:
         return update(self.dynamodb, self.name, change({"item_id": f"batch#{batch.id}"}, when=when, **arguments))
 
     def _move(
-        self, batch: Batch, to: BatchState, fields: Mapping[str, Any], *, remove: Iterable[str] = ()
+        self,
+        batch: Batch,
+        to: BatchState,
+        fields: Mapping[str, Any],
+        *,
+        remove: Iterable[str] = (),
+        also: str = "",
+        **values: Any,
     ) -> dict[str, Any]:
+        """Conditional on the state, on the send, and on the Claude batch: an adoption can be taken back."""
         closing = ["open_shard", "next_action_at"] if to in _CLOSED else []
-        same_send = " AND #sending_at = :sending_at" if batch.sending_at else ""
+        same = {name: value for name in ("sending_at", "claude_id") if (value := getattr(batch, name))}
         return change(
             {"item_id": f"batch#{batch.id}"},
             put={"state": to.value, **fields},
             remove=[*remove, *closing],
-            when="#state = :was" + same_send,
+            when="#state = :was" + "".join(f" AND #{name} = :{name}" for name in same) + also,
             was=batch.state.value,
-            **({"sending_at": batch.sending_at} if batch.sending_at else {}),
+            **same,
+            **values,
         )
 
     def _unlock(self, batch: Batch) -> dict[str, Any]:

@@ -166,6 +166,7 @@ class Batch:
     lease_until: str | None = None
     hold_reason: str | None = None
     hold_remedy: str | None = None  # of a HELD batch: whether a person has to end it
+    quarantine: Mapping[str, Any] | None = None  # of an ENDED batch whose downloads are, for good, not its own rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
