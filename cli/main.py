@@ -12,6 +12,7 @@ COMMANDS = {
     "send": ("cli.send:send", "Send the requests of a file, and say which were refused."),
     "result": ("cli.result:result", "Print the answers of requests."),
     "forget": ("cli.forget:forget", "Delete one request's content; its row and its cost stay."),
+    "release": ("cli.release:release", "Take what a batch in quarantine has; the rest ends as lost."),
     "emulator": ("local.emulator.__main__:main", "Run an emulated Claude API on this machine."),
     "completion": ("cli.completion:completion", "Print the script that completes commands in a shell."),
 }

@@ -5,6 +5,7 @@ import logging
 import os
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -30,8 +31,9 @@ for leftover in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "ANTHROPIC_LOG", "ANTHROPIC_
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """A Claude API of this test's own, whose clock stands still until it is moved."""
-    with serve(World(clock=ManualClock(), random=random.Random(1))) as running:
+    """A Claude API of this test's own, whose clock stands still until it is moved; it begins with ours, since a batch
+    that Claude has had for weeks is treated otherwise."""
+    with serve(World(clock=ManualClock(datetime.now(UTC)), random=random.Random(1))) as running:
         yield running
 
 

@@ -8,7 +8,7 @@ from lanekeeper import moments
 from lanekeeper.dynamo import Item
 from lanekeeper.identity import ulid
 from lanekeeper.models import Batch
-from lanekeeper.quarantine import History, Inspection
+from lanekeeper.quarantine import History, Inspection, odd_numbers, quarantine_fields
 from lanekeeper.spool import Spool
 
 
@@ -21,9 +21,8 @@ class SetAside:
 
     def __call__(self, batch: Batch, history: History, inspection: Inspection, *, now: datetime) -> Item:
         """`quarantine` as a batch's row has it. The same numbers as before keep the object that stands."""
-        numbers = {kind.value: number for kind, number in inspection.odd.items() if number}
-        known = history.quarantine or {}
-        if {kind: int(known[kind]) for kind in known.keys() - {"object", "since"}} == numbers:
+        numbers, known = quarantine_fields(inspection), history.quarantine or {}
+        if known and numbers == odd_numbers(known) | {"usable": known["usable"]}:
             return dict(known)
         key = f"quarantine/{batch.id}/{ulid(now, self.entropy(10))}.jsonl"
         self.spool.put(key, b"".join(line + b"\n" for line in inspection.lines))

@@ -54,6 +54,7 @@ class Inspection:
     batch: Batch
     odd: Counter[Odd] = field(default_factory=Counter)
     lines: list[bytes] = field(default_factory=list)  # the odd ones, as they came
+    usable: int = 0  # requests with a row that can be used
     _checklist: Checklist = field(init=False)
     _requests_seen: int = 0
     _bytes: int = 0
@@ -66,6 +67,8 @@ class Inspection:
         if seen.odd is not None:
             self.odd[seen.odd] += 1
             self._keep(line)
+        else:
+            self.usable += 1
         return seen
 
     def finish(self) -> None:
@@ -116,7 +119,7 @@ class History:
     troubled_since: datetime | None  # the first time that it was postponed
     odd_downloads: int
     odd_since: datetime | None
-    quarantine: Mapping[str, Any] | None  # number by kind, `object` and `since`
+    quarantine: Mapping[str, Any] | None  # as `quarantine_fields` has it
     released: bool  # a person takes what there is
     adopted: bool  # found in Claude's listing: it may be another's
 
@@ -153,12 +156,27 @@ def judge_download(inspection: Inspection, history: History, *, last_word: bool,
         return Move.COMMIT
     if history.adopted and inspection.is_foreign:
         return Move.DISOWN
-    known = history.quarantine
-    if known is not None:
-        worse = any(number > known.get(kind.value, 0) for kind, number in odd.items())
-        return Move.SALVAGE if last_word and not worse else Move.QUARANTINE
+    if history.quarantine is not None:
+        last_word = last_word and not _is_worse(inspection, history.quarantine)
+        return Move.SALVAGE if last_word else Move.QUARANTINE
     lasts = now - (history.odd_since or now) >= LASTING and history.odd_downloads + 1 >= LASTING_DOWNLOADS
     return Move.QUARANTINE if lasts else Move.AGAIN
+
+
+def _is_worse(inspection: Inspection, known: Mapping[str, Any]) -> bool:
+    """Whether the download before had more: a row that can be used, or a second one that contradicts it."""
+    doubled = int(known.get(Odd.DOUBLED.value, 0))
+    return inspection.usable < int(known["usable"]) or inspection.odd[Odd.DOUBLED] < doubled
+
+
+def quarantine_fields(inspection: Inspection) -> dict[str, int]:
+    """What a batch's row says of its last download, beside `object` (the odd lines' key) and `since`."""
+    return {**{kind.value: number for kind, number in inspection.odd.items() if number}, "usable": inspection.usable}
+
+
+def odd_numbers(quarantine: Mapping[str, Any]) -> dict[str, int]:
+    """Number of odd rows by kind, out of a batch's row."""
+    return {kind.value: int(quarantine[kind.value]) for kind in Odd if kind.value in quarantine}
 
 
 def oldest_uncollected(batches: Iterable[Batch], now: datetime) -> timedelta:
