@@ -14,6 +14,7 @@ COMMANDS = {
     "forget": ("cli.forget:forget", "Delete one request's content; its row and its cost stay."),
     "audit": ("cli.audit:audit", "Look for requests, batches and costs that do not add up."),
     "redrive": ("cli.redrive:redrive", "Send dead letters back to the queues that they came from."),
+    "release": ("cli.release:release", "Take what a batch in quarantine has; the rest ends as lost."),
     "emulator": ("local.emulator.__main__:main", "Run an emulated Claude API on this machine."),
     "completion": ("cli.completion:completion", "Print the script that completes commands in a shell."),
 }

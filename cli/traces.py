@@ -44,7 +44,14 @@ class Traces:
         forget = partial(forgotten_message, key=self.row["request_key"])
         for found in self.versions.objects(f"requests/{self.row['request_key']}-"):
             yield Trace(what="large request", found=found, forget=forget)
+        yield from self._set_aside()
         yield from self._entries()
+
+    def _set_aside(self) -> Iterator[Trace]:
+        """What was odd in the downloads of its batches: lines of any of their requests, which no reader is sent to."""
+        for batch_id in self.journey.batches:
+            for found in self.versions.objects(f"quarantine/{batch_id}/"):
+                yield Trace(what="quarantine", found=found, forget=None)
 
     def _prompts(self) -> Iterator[Trace]:
         for segment, sequence in self.journey.segments.items():

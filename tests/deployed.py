@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -42,8 +43,13 @@ def empty_account() -> Iterator[None]:
 
 @contextmanager
 def claude(batch_minutes: tuple[float, float] = (5, 40)) -> Iterator[Emulator]:
-    """A Claude API of one's own, whose clock stands still until it is moved."""
-    with serve(World(clock=ManualClock(), random=random.Random(1), batch_minutes=batch_minutes)) as running:
+    """A Claude API of one's own, whose clock stands still until it is moved.
+
+    It begins with ours: a batch that Claude has had for weeks is treated otherwise.
+    """
+    with serve(
+        World(clock=ManualClock(datetime.now(UTC)), random=random.Random(1), batch_minutes=batch_minutes)
+    ) as running:
         yield running
 
 

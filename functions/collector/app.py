@@ -24,6 +24,8 @@ from lanekeeper.telemetry import logger, metrics
 from .collect import Collect
 from .effects import Effects
 from .rebuffer import Rebuffer
+from .salvage import Salvage
+from .set_aside import SetAside
 from .store import Store
 
 processor = Records()
@@ -46,16 +48,19 @@ def _collect(settings: CollectorSettings) -> Collect:
     requests = RequestsTable(dynamodb, settings.requests_table)
     spool = Spool(connections.s3(), settings.content_bucket)
     prices = standard_prices()
+    claude = secret.connected(settings.claude_secret_arn, settings.claude_url)
     return Collect(
         batches=batches,
         clock=clock.now,
         store=Store(
             batches=batches,
             spool=spool,
-            claude=secret.connected(settings.claude_secret_arn, settings.claude_url),
+            claude=claude,
             prices=prices,
             entropy=os.urandom,
+            salvage=Salvage(spool=spool, claude=claude, prices=prices),
         ),
+        set_aside=SetAside(spool=spool, entropy=os.urandom),
         effects=Effects(
             batches=batches,
             requests=requests,

@@ -19,7 +19,7 @@ from lanekeeper.models import Batch, BatchState, Entry, Lane, Outcome
 from lanekeeper.policy import Notify, OnLate, Registry
 from lanekeeper.pricing import PriceList
 from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
-from lanekeeper.results import Row, bill_of, read_row
+from lanekeeper.results import Row, bill_of, cost_without_answer, read_row
 from lanekeeper.spool import Spool, Stored, result_key
 from lanekeeper.telemetry import count, seconds
 
@@ -66,6 +66,7 @@ class Effects:
         collection = self._collection(item)
         self.spool.copy(collection.stored, collection.answers)
         self.ledger.record(_cost_records(collection, item["bills"]), now=clock())
+        self.ledger.record(_lost_records(collection, item.get("lost", {})), now=clock())
         for chunk in self._chunks(collection, start=int(item.get("applied_to", 0))):
             renew()
             self._end_requests(collection, chunk, clock())
@@ -133,7 +134,9 @@ class Effects:
             answer_key=collection.answers,
             answer_from=placed.start,
             answer_to=placed.end,
-            cost_micro_usd=self._cost(placed.row, collection.ended_at) if is_paid else Decimal(0),
+            cost_micro_usd=self._cost(placed.row, collection.ended_at)
+            if is_paid
+            else cost_without_answer(placed.row.result),
             deadline=placed.entry.deadline,
             is_final=is_unwanted,
         )
@@ -199,6 +202,25 @@ def _cost_records(collection: Collection, bills: Mapping[str, Mapping[str, Any]]
             kind="answer",
             seconds=_seconds_at_claude(collection.batch),
             **bill,
+        )
+
+
+def _lost_records(collection: Collection, lost: Mapping[str, Any]) -> Iterator[LedgerRow]:
+    """Of requests whose results nobody will see: they may have been billed, so their cost is unknown."""
+    for model, requests in lost.items():
+        yield LedgerRow(
+            workload=collection.batch.workload,
+            day=moments.day_of(collection.ended_at),
+            entry=f"batch#{collection.batch.id}#{model}#lost",
+            lane=Lane.BATCH,
+            model=model,
+            kind="lost",
+            requests=int(requests),
+            tokens={},
+            cost_micro_usd=None,
+            standard_micro_usd=None,
+            price_version=None,
+            seconds=_seconds_at_claude(collection.batch),
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TypeVar
 
 from lanekeeper import moments
@@ -13,8 +14,9 @@ from lanekeeper.batching import AT_CLAUDE
 from lanekeeper.breaker import waits_for_a_person
 from lanekeeper.claude import Claude
 from lanekeeper.dynamo import Item
-from lanekeeper.errors import ClaudeError
+from lanekeeper.errors import ClaudeError, ClaudeRefusedError
 from lanekeeper.models import Batch, BatchState, ClaudeBatch, Lane, Segment
+from lanekeeper.quarantine import ended_unseen, is_over, oldest_uncollected
 from lanekeeper.queues import Queue
 from lanekeeper.refusals import Call, Remedy
 from lanekeeper.telemetry import count, count_trouble, logger, seconds
@@ -119,13 +121,22 @@ class Tick:
 
     def _look_at(self, batch: Batch, statuses: dict[str, ClaudeBatch], now: datetime) -> None:
         claude_id = str(batch.claude_id)
-        status = statuses.get(claude_id) or self.claude.retrieve(claude_id)
+        status = statuses.get(claude_id) or self._retrieve(batch, now)
         if not status.ended or status.ended_at is None:
             return
         fields = {"ended_at": status.ended_at, "next_action_at": moments.to_text(now + COLLECT_PATIENCE)}
         if self.batches.move(batch, BatchState.ENDED, fields):
             logger.info("batch ended", action="batch-ended", batch=batch.id, claude_batch=batch.claude_id)
             self._call_collector(batch)
+
+    def _retrieve(self, batch: Batch, now: datetime) -> ClaudeBatch:
+        """A batch that Claude no longer knows has ended, once its results' time is over: its collector gives it up."""
+        try:
+            return self.claude.retrieve(str(batch.claude_id))
+        except ClaudeRefusedError as error:
+            if error.status != HTTPStatus.NOT_FOUND or not is_over(batch, now):
+                raise
+            return ended_unseen(batch)
 
     def _collect(self, batch: Batch, now: datetime) -> None:
         if self.batches.look_again(batch, now + COLLECT_PATIENCE):
@@ -139,6 +150,8 @@ class Tick:
         count("PollerTicks")
         count("OpenBatches", len(batches))
         count("WaitingRequests", sum(batch.count for batch in batches if batch.state in AT_CLAUDE))
+        count("QuarantinedBatches", sum(batch.quarantine is not None for batch in batches))
+        seconds("OldestUncollectedSeconds", oldest_uncollected(batches, now).total_seconds())
         held = [batch for batch in batches if batch.state is BatchState.HELD and batch.hold_remedy == Remedy.PERSON]
         lanes = [lane for lane in Lane if waits_for_a_person(self.batches.breaker(lane), now)]
         count("HoldsForAPerson", len(held) + len(lanes))

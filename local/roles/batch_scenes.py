@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from lanekeeper import moments
+from lanekeeper.quarantine import LASTING
 from local.roles.scenes import Scene
 from local.roles.stage import Invocation, NotPreparedError, key_of, long_ago
 
@@ -235,9 +236,10 @@ class CollectedBatch(EndedBatch):
     function = "CollectorFunction"
     ends_as = "COLLECTED"
     requests = 2
+    unanswered: ClassVar[str] = "expired"
 
     def prepare(self) -> None:
-        self.stage.let_claude(route="batch_rows", outcome="expired")
+        self.stage.let_claude(route="batch_rows", outcome=self.unanswered)
         super().prepare()
         self.tick().check()
 
@@ -256,6 +258,32 @@ class CutDownload(CollectedBatch):
     def prepare(self) -> None:
         super().prepare()
         self.stage.let_claude(route="results", fault="cut", rows=1)
+
+
+class QuarantinedBatch(CollectedBatch):
+    """One of its rows is of a type that nobody knows, as it was in the downloads before: its line is set aside."""
+
+    unanswered: ClassVar[str] = "unknown"
+
+    def prepare(self) -> None:
+        super().prepare()
+        begun = moments.to_text(datetime.now(UTC) - LASTING)
+        self.stage.change("BatchesTable", {"item_id": f"batch#{self.batch}"}, odd_downloads=9, odd_since=begun)
+
+    def is_done(self, invocation: Invocation) -> bool:
+        item = self.stage.item("BatchesTable", {"item_id": f"batch#{self.batch}"})
+        return invocation.is_clean and "quarantine" in item
+
+
+class ReleasedBatch(CollectedBatch):
+    """The same, and a person takes what there is."""
+
+    unanswered: ClassVar[str] = "unknown"
+
+    def prepare(self) -> None:
+        super().prepare()
+        quarantine = {"unknown": 1, "usable": 1, "object": "quarantine/none", "since": long_ago()}
+        self.stage.change("BatchesTable", {"item_id": f"batch#{self.batch}"}, quarantine=quarantine, release=True)
 
 
 # --- auditor ---------------------------------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ from lanekeeper.models import Batch, BatchState, ClaudeBatch, Lane, Segment, Seg
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_SAME_DEADLINES = {True: " AND attribute_not_exists(#deadlines_done)", False: " AND #deadlines_done = :done"}
+FOREIGN = "foreign"  # the owner of a Claude batch whose rows proved that it is nobody's of ours
+
 _CLOSED = {BatchState.COLLECTED, BatchState.SPLIT, BatchState.DROPPED}
+_TROUBLE = ["postponed", "troubled_since", "odd_downloads", "odd_since", "quarantine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,14 @@ class BatchesTable:
             **contents(batch),
         }
         lock = change(_lock(batch), put={"batch": batch.id}, when="attribute_not_exists(#batch)")
-        return self._transact({"Update": self._move(batch, BatchState.SENDING, fields, as_seen=True)}, {"Update": lock})
+        move = self._move(batch, BatchState.SENDING, fields, **_as_seen(batch))
+        return self._transact({"Update": move}, {"Update": lock})
 
     def opened(self, batch: Batch, *, claude_id: str, created_at: str, now: datetime, adopted: bool = False) -> bool:
-        """Claude has it: remember its id, and that this id is ours; False where either is taken."""
+        """Claude has it: remember its id, and that this id is ours; False where either is taken.
+
+        `adopted` where only the listing says so: then its rows may prove otherwise.
+        """
         fields: Item = {"claude_id": claude_id, "created_at": created_at, "next_action_at": moments.to_text(now)}
         fields |= {"adopted": True} if adopted else {}
         owner = {"item_id": f"claude#{claude_id}", "batch": batch.id, "expires_at": expiry(now)}
@@ -164,11 +170,44 @@ class BatchesTable:
         """Prolongs our lease; False where it ran out and another collector took over."""
         return self._lease(batch, until, when="#lease_until = :mine", mine=held_until)
 
-    def release(self, batch: Batch, *, held_until: str, look_at: datetime) -> bool:
-        """Gives the lease back, to be taken up again at the given time."""
+    def stored(self, batch: Batch, fields: Mapping[str, Any]) -> bool:
+        """Its results lie in our bucket; whatever was odd about earlier downloads is over."""
+        return update(self.dynamodb, self.name, self._move(batch, BatchState.STORED, fields, remove=_TROUBLE))
+
+    def disown(self, batch: Batch, *, held_until: str, now: datetime) -> bool:
+        """The adopted Claude batch is nobody's of ours: back to the doubt in which its send was, under the lock of its
+        count; False while another batch is in doubt with that count, or where the lease is lost."""
+        back = self._move(
+            batch,
+            BatchState.SENDING,
+            {"next_action_at": moments.to_text(now)},
+            remove=["claude_id", "created_at", "ended_at", "adopted", "release", "lease_until", *_TROUBLE],
+            also=" AND #adopted = :yes AND #lease_until = :mine",
+            yes=True,
+            mine=held_until,
+        )
+        lock = change(_lock(batch), put={"batch": batch.id}, when="attribute_not_exists(#batch)")
+        owner = change(
+            {"item_id": f"claude#{batch.claude_id}"}, put={"batch": FOREIGN}, when="#batch = :mine", mine=batch.id
+        )
+        return self._transact({"Update": back}, {"Update": lock}, {"Update": owner})
+
+    def allow_losses(self, batch: Batch, *, now: datetime) -> bool:
+        """A person takes what can be had of its results; False where it is no longer waiting for them."""
         return self._update(
             batch,
-            put={"next_action_at": moments.to_text(look_at)},
+            put={"release": True, "next_action_at": moments.to_text(now)},
+            when="#state = :ended AND attribute_exists(#troubled_since)",
+            ended=BatchState.ENDED.value,
+        )
+
+    def release(
+        self, batch: Batch, *, held_until: str, look_at: datetime, notes: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Gives the lease back, to be taken up again at the given time; `notes` are for whoever does."""
+        return self._update(
+            batch,
+            put={"next_action_at": moments.to_text(look_at), **(notes or {})},
             remove=["lease_until"],
             when="#lease_until = :mine",
             mine=held_until,
@@ -216,19 +255,20 @@ class BatchesTable:
         fields: Mapping[str, Any],
         *,
         remove: Iterable[str] = (),
-        as_seen: bool = False,
+        also: str = "",
+        **values: Any,
     ) -> dict[str, Any]:
-        """`as_seen`: only while no deadline in it was seen to since it was read, since that may have trimmed it."""
+        """Conditional on the state, on the send, and on the Claude batch: an adoption can be taken back."""
         closing = ["open_shard", "next_action_at"] if to in _CLOSED else []
-        same_send = " AND #sending_at = :sending_at" if batch.sending_at else ""
+        same = {name: value for name in ("sending_at", "claude_id") if (value := getattr(batch, name))}
         return change(
             {"item_id": f"batch#{batch.id}"},
             put={"state": to.value, **fields},
             remove=[*remove, *closing],
-            when="#state = :was" + same_send + (_SAME_DEADLINES[batch.deadlines_done is None] if as_seen else ""),
+            when="#state = :was" + "".join(f" AND #{name} = :{name}" for name in same) + also,
             was=batch.state.value,
-            **({"sending_at": batch.sending_at} if batch.sending_at else {}),
-            **({"done": dict(batch.deadlines_done)} if as_seen and batch.deadlines_done is not None else {}),
+            **same,
+            **values,
         )
 
     def _unlock(self, batch: Batch) -> dict[str, Any]:
@@ -261,6 +301,13 @@ class BatchesTable:
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
         )
+
+
+def _as_seen(batch: Batch) -> dict[str, Any]:
+    """Only while no deadline in it was seen to since it was read: that may have taken requests out of it."""
+    if batch.deadlines_done is None:
+        return {"also": " AND attribute_not_exists(#deadlines_done)"}
+    return {"also": " AND #deadlines_done = :done", "done": dict(batch.deadlines_done)}
 
 
 def _lock(batch: Batch) -> dict[str, str]:

@@ -69,8 +69,8 @@ class ClaudeUnclearError(ClaudeError):
 
 
 class IncompleteResultsError(LanekeeperError):
-    """A downloaded result set is not whole; the download is thrown away and made again."""
+    """A row of a download cannot be read or has come before, or rows are without a request of the batch's."""
 
 
 class ForeignResultsError(LanekeeperError):
-    """An adopted batch holds custom_ids that are not ours: it belongs to somebody else."""
+    """A row with a custom_id that the batch does not hold."""

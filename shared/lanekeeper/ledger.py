@@ -23,10 +23,14 @@ class LedgerRow:
 
     workload: str
     day: str  # UTC; Claude's end of the batch, or the attempt's start: a repeat after midnight writes the same row
-    entry: str  # batch#<batch>#<model>, realtime#<request key>#<attempt> or recorded#<sha256 of Claude's message id>
+    # batch#<batch>#<model>, with #lost for what nobody will see; realtime#<request key>#<attempt>;
+    # recorded#<sha256 of Claude's message id>
+    entry: str
     lane: Lane
     model: str
-    kind: str  # answer; possible_duplicate: a call whose answer nobody saw; recorded: a call that its caller reports
+    # answer; possible_duplicate: a call whose answer nobody saw; recorded: a call that its caller reports; lost: a
+    # batch's requests whose results nobody will see
+    kind: str
     requests: int
     tokens: Mapping[str, int]
     cost_micro_usd: Decimal | None

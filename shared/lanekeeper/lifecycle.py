@@ -9,6 +9,7 @@ from typing import Any
 from lanekeeper import moments
 from lanekeeper.models import ClaudeBatch, Lane
 from lanekeeper.rescue import is_being_rescued
+from lanekeeper.results import LOST
 
 MAX_ROUNDS = 3  # of re-buffering: then a passing error has not passed
 MAX_LOST_LEASES = 3  # workers that died or ran out of time over the same request: then the request is the cause
@@ -67,6 +68,8 @@ def judge_row(result: Mapping[str, Any], *, round_: int) -> tuple[RowVerdict, st
     kind = result["type"]
     if kind == "succeeded":
         return RowVerdict.SUCCEEDED, str(result["message"].get("stop_reason"))
+    if kind == LOST:  # perhaps billed: it never goes round again
+        return RowVerdict.FAILED, "result-lost"
     reason = {"errored": error_type(result), "expired": "expired", "canceled": "canceled"}[kind]
     if reason in _FINAL_ERRORS:
         return RowVerdict.FAILED, reason

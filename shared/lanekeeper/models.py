@@ -173,6 +173,7 @@ class Batch:
     deadlines_done: Mapping[str, str] | None = None  # how far each step of rescue.py has come
     deadlines_due_at: str | None = None  # when the next step is due; None until somebody has looked
     cancel_asked_at: str | None = None  # nobody needs its answers any more, and Claude was told
+    quarantine: Mapping[str, Any] | None = None  # of an ENDED batch whose downloads are, for good, not its own rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Reading a downloaded result set: each row checked against the batch, counted, and priced, one row at a time."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,9 @@ from lanekeeper.errors import ForeignResultsError, IncompleteResultsError
 from lanekeeper.models import Entry, Member
 from lanekeeper.pricing import Cost, PriceList
 from lanekeeper.usage import Usage
+
+LOST = "lost"  # our own type of a row, in the place of one that never came or cannot be used
+_SEQUENCE = re.compile("0|[1-9][0-9]{0,8}")  # as `custom_id` writes it, and not otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +30,30 @@ def read_row(line: bytes) -> Row:
     """Parses one line; raises IncompleteResultsError where it is cut or garbled, ForeignResultsError where its
     custom_id cannot be ours."""
     try:
-        document = json.loads(line)
+        document = json.loads(line.decode())  # bytes may be UTF-16 to json, and not to whoever reads them later
         name, result = str(document["custom_id"]), document["result"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IncompleteResultsError(f"a result row cannot be read: {type(error).__name__}") from None
     segment, _, sequence = name.rpartition("_")
-    if not (sequence.isascii() and sequence.isdigit()):
+    if not _SEQUENCE.fullmatch(sequence):
         raise ForeignResultsError("a custom_id that is none of ours")
     return Row(segment, int(sequence), result)
 
 
 def custom_id(segment: str, sequence: int) -> str:
     return f"{segment}_{sequence}"
+
+
+def lost_row(segment: str, sequence: int) -> bytes:
+    """What stands in the answers for a request whose result nobody will ever see."""
+    words = "Claude has a result of this request that never reached us whole. It may have been billed."
+    error = {"type": "error", "error": {"type": "result_lost", "message": words}}
+    return json.dumps({"custom_id": custom_id(segment, sequence), "result": {"type": LOST, "error": error}}).encode()
+
+
+def cost_without_answer(result: Mapping[str, Any]) -> Decimal | None:
+    """In micro-dollars: nothing, as Claude says; unknown where the result is lost."""
+    return None if result["type"] == LOST else Decimal(0)
 
 
 def result_line(

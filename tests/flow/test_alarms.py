@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from functions.poller.tick import Tick
 from lanekeeper.pricing import PriceList
 from tests import stack
-from tests.system import System, refusable
+from tests.system import System, params, refusable
 from tests.template.reading import ALARMS
 from tests.watch import Watch, alarm_of
 
@@ -169,8 +170,40 @@ def two_days_without_an_audit(system: System) -> None:
     system.pass_time(4.1 * 24 * HOUR)  # CloudWatch may look two periods further back
 
 
+def odd_rows_that_last(system: System) -> None:
+    system.ask(params=params("Hello. [[emulator: unknown]]"))
+    system.run()
+    system.let_batches_end()
+    for _ in range(4):
+        system.tick(in_seconds=HOUR)
+        system.run()
+    system.tick(in_seconds=6 * HOUR)  # what lasts is told at each tick
+
+
+def uncollected(days: float) -> Callable[[System], None]:
+    def results_that_are_not_collected(system: System) -> None:
+        until_open(system)
+        system.let_batches_end()
+        system.tick(in_seconds=days * 24 * HOUR)
+
+    results_that_are_not_collected.__name__ += f"_for_{days}_days"
+    return results_that_are_not_collected
+
+
+def a_batch_whose_steps_fail(system: System) -> None:
+    until_open(system)
+    system.monkeypatch.setattr(Tick, "_look_at", lambda *_: 1 / 0)
+    for _ in range(6):
+        system.tick(in_seconds=61)
+
+
 CAUSES: dict[str, list[Callable[[System], None]]] = {
     "RealtimeRetryAlarm": [an_hour_without_claude],
+    "QuarantineAlarm": [odd_rows_that_last],
+    "UncollectedDayAlarm": [uncollected(1.01)],
+    "UncollectedWeekAlarm": [uncollected(7.01)],
+    "UncollectedThreeWeeksAlarm": [uncollected(21.01)],
+    "PollerStepsAlarm": [a_batch_whose_steps_fail],
     "FailedRequestsAlarm": [six_requests_that_claude_does_not_take],
     "BatchCompletionAlarm": [a_slow_batch],
     "AuditGapAlarm": [a_lock_that_nobody_holds],
@@ -253,6 +286,29 @@ def test_a_hold_rings_for_as_long_as_it_lasts_and_no_longer(system: System, watc
     for _ in range(4):
         system.tick(in_seconds=301)
     assert not watch.rings("HoldAlarm")
+
+
+@pytest.mark.parametrize(
+    ("alarm", "days"),
+    [("UncollectedDayAlarm", 0.99), ("UncollectedWeekAlarm", 6.9), ("UncollectedThreeWeeksAlarm", 20.9)],
+)
+def test_results_that_wait_for_less_ring_later(system: System, watch: Watch, alarm: str, days: float) -> None:
+    uncollected(days)(system)
+    assert not watch.rings(alarm)
+
+
+def test_a_quarantine_that_resolves_rings_no_longer(system: System, watch: Watch) -> None:
+    odd_rows_that_last(system)
+    assert watch.rings("QuarantineAlarm")
+    (batch,) = system.emulator.world.list_batches().batches
+    batch.rows[0].type = "expired"
+    batch.counts.clear()
+    batch.counts["expired"] = 1
+    system.tick(in_seconds=HOUR)
+    system.run()
+    for _ in range(4):
+        system.tick(in_seconds=301)
+    assert not watch.rings("QuarantineAlarm")
 
 
 def test_a_held_batch_keeps_no_message_on_its_queue(system: System, watch: Watch) -> None:

@@ -182,6 +182,68 @@ def test_one_claude_batch_is_never_two_of_ours(table: BatchesTable) -> None:
     assert seen(table, "second").state is BatchState.SENDING
 
 
+def adopted(table: BatchesTable, batch_id: str) -> Batch:
+    """An ended batch that the listing has settled, under a collector's lease."""
+    assert table.opened(
+        sending(table, batch_id), claude_id="theirs", created_at=moments.to_text(NOW), now=NOW, adopted=True
+    )
+    assert table.move(seen(table, batch_id), BatchState.ENDED, {"ended_at": moments.to_text(NOW)})
+    assert table.lease(seen(table, batch_id), now=NOW, until=LATER)
+    return seen(table, batch_id)
+
+
+def test_a_disowned_batch_is_in_doubt_again_and_its_claude_batch_nobodys(table: BatchesTable) -> None:
+    batch = adopted(table, "batch")
+    assert table.disown(batch, held_until=moments.to_text(LATER), now=NOW)
+
+    again = seen(table, "batch")
+    assert (again.state, again.sending_at, again.claude_id) == (BatchState.SENDING, batch.sending_at, None)
+    assert table.owner_of("theirs") == "foreign"
+    assert not table.start_sending(sealed(table, "other"), anchor=None, now=NOW, look_at=NOW)
+    assert not table.opened(again, claude_id="theirs", created_at=moments.to_text(NOW), now=NOW)
+
+
+def test_nobody_is_disowned_without_the_lease_the_lock_and_the_adoption(table: BatchesTable) -> None:
+    batch = adopted(table, "batch")
+    assert not table.disown(batch, held_until=moments.to_text(NOW), now=NOW)
+    sending(table, "doubtful")
+    assert not table.disown(batch, held_until=moments.to_text(LATER), now=NOW)
+    assert table.unsent(seen(table, "doubtful"), now=NOW)
+    own = ended(table, "own")
+    assert table.lease(own, now=NOW, until=LATER)
+    assert not table.disown(own, held_until=moments.to_text(LATER), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(lambda table, batch: table.stored(batch, STORED), id="stored"),
+        pytest.param(lambda table, batch: table.move(batch, BatchState.ENDED, {}), id="look again"),
+    ],
+)
+def test_who_slept_through_an_adoption_that_was_taken_back_changes_nothing(table: BatchesTable, step: Step) -> None:
+    batch = adopted(table, "batch")
+    assert table.disown(batch, held_until=moments.to_text(LATER), now=NOW)
+    again = seen(table, "batch")
+    assert table.opened(again, claude_id="ours", created_at=moments.to_text(NOW), now=NOW, adopted=True)
+    assert table.move(seen(table, "batch"), BatchState.ENDED, {"ended_at": moments.to_text(NOW)})
+    before = table.batch("batch")
+
+    assert not step(table, batch)
+    assert table.batch("batch") == before
+
+
+def test_only_a_batch_whose_collection_has_met_trouble_is_released(table: BatchesTable) -> None:
+    batch = ended(table, "batch")
+    assert not table.allow_losses(batch, now=NOW)
+    assert table.lease(batch, now=NOW, until=LATER)
+    notes = {"troubled_since": moments.to_text(NOW)}
+    assert table.release(batch, held_until=moments.to_text(LATER), look_at=LATER, notes=notes)
+    assert table.allow_losses(batch, now=NOW)
+    assert table.stored(batch, STORED)
+    assert not table.allow_losses(batch, now=NOW)
+
+
 def test_a_batch_that_is_done_is_no_longer_looked_at(table: BatchesTable) -> None:
     batch = ended(table, "batch")
     assert [item["item_id"] for item in table.open_batches()] == ["batch#batch"]

@@ -38,11 +38,16 @@ TOPICS = {
         "RealtimeRetryAlarm",
         "AuditorErrorsAlarm",
         "AuditGapAlarm",
+        "QuarantineAlarm",
+        "UncollectedWeekAlarm",
+        "UncollectedThreeWeeksAlarm",
     },
     "NotifyTopic": {
         "RejectedRateAlarm",
         "FailedRequestsAlarm",
         "UnpricedModelAlarm",
+        "UncollectedDayAlarm",
+        "PollerStepsAlarm",
         "DeadlinesMissedAlarm",
         "DeadlinesEndangeredAlarm",
         "ClaudeThrottlesAlarm",
@@ -192,6 +197,11 @@ def test_slow_batches_ring_at_two_hours_and_stuck_ones_before_claude_lets_them_e
     assert PARAMETERS["BatchCompletionSeconds"]["Default"] == 2 * 3600
     assert PARAMETERS["OldestOpenBatchSeconds"]["Default"] == 20 * 3600
     assert PARAMETERS["OldestOpenBatchSeconds"]["MaxValue"] == 24 * 3600
+
+
+def test_uncollected_results_ring_at_a_day_a_week_and_three_weeks_of_claudes_29_days() -> None:
+    days = {name: ALARMS[f"Uncollected{name}Alarm"]["Threshold"] / 86_400 for name in ("Day", "Week", "ThreeWeeks")}
+    assert days == {"Day": 1, "Week": 7, "ThreeWeeks": 21}
 
 
 def _watched(alarm: dict[str, Any], metric: str) -> str | None:

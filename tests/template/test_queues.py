@@ -54,6 +54,12 @@ def test_an_outage_of_claude_dead_letters_nothing_in_the_real_time_lane() -> Non
     assert queue["MessageRetentionPeriod"] >= 2 * WORN_AGE.total_seconds()
 
 
+@pytest.mark.parametrize("queue", ["BatchQueue", "CollectQueue"])
+def test_a_wake_up_is_tried_for_most_of_a_day_and_dead_letters_before_it_expires(queue: str) -> None:
+    tried = QUEUES[queue]["VisibilityTimeout"] * QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"]
+    assert 18 * 3600 < tried < QUEUES[queue]["MessageRetentionPeriod"]
+
+
 @pytest.mark.parametrize("queue", QUEUES)
 def test_messages_are_encrypted_at_rest(queue: str) -> None:
     assert QUEUES[queue]["SqsManagedSseEnabled"] is True

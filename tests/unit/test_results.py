@@ -3,8 +3,9 @@
 import pytest
 
 from lanekeeper.errors import ForeignResultsError, IncompleteResultsError
+from lanekeeper.lifecycle import RowVerdict, judge_row
 from lanekeeper.models import Member
-from lanekeeper.results import Checklist, Row, read_row
+from lanekeeper.results import Checklist, Row, cost_without_answer, lost_row, read_row
 
 MEMBERS = (Member("A", 0, 2, 0, 0), Member("B-r1-24h-0", 5, 7, 0, 0))
 WHOLE = [("A", 1), ("B-r1-24h-0", 5), ("A", 0), ("B-r1-24h-0", 6)]
@@ -42,9 +43,18 @@ def test_a_row_is_read_by_its_custom_id() -> None:
     )
 
 
-def test_a_custom_id_that_cannot_be_ours_is_foreign() -> None:
+@pytest.mark.parametrize("name", ["theirs", "A_", "A_01", "A_-1", "A_\\u0661", "A_" + "9" * 5000])
+def test_a_custom_id_that_cannot_be_ours_is_foreign(name: str) -> None:
     with pytest.raises(ForeignResultsError):
-        read_row(b'{"custom_id":"theirs","result":{"type":"expired"}}')
+        read_row(f'{{"custom_id":"{name}","result":{{"type":"expired"}}}}'.encode())
+
+
+def test_what_stands_in_the_place_of_a_lost_result_fails_its_request_for_good_at_an_unknown_cost() -> None:
+    row = read_row(lost_row("A", 1))
+    assert (row.segment, row.sequence) == ("A", 1)
+    assert judge_row(row.result, round_=0) == (RowVerdict.FAILED, "result-lost")
+    assert cost_without_answer(row.result) is None
+    assert cost_without_answer({"type": "expired"}) == 0
 
 
 LINE = b'{"custom_id":"A_1","result":{"type":"expired"}}'
