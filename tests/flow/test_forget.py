@@ -17,6 +17,7 @@ from lanekeeper.identity import ulid
 from lanekeeper.pricing import standard_prices
 from lanekeeper.results import bill_of
 from lanekeeper.spool import PART, Spool
+from tests.flow.test_quarantine import collect, quarantined, release
 from tests.system import Killed, System, params
 
 CANARY = "canary-7f3a@example.org"
@@ -605,4 +606,18 @@ def test_a_large_urgent_message_that_comes_late_finds_its_row_and_calls_nobody(s
 
     assert system.invoke("RealtimeInvokerFunction", late) == {"batchItemFailures": []}
     assert system.executed() == 1
+    assert not places_of(CANARY, system)
+
+
+def test_what_was_set_aside_of_a_batch_that_was_not_whole_is_forgotten_too(system: System) -> None:
+    ask(system, params=params(f"Say {CANARY} [[emulator: doubled]]"))
+    neighbours(system)
+    quarantined(system)
+    release(system)
+    collect(system, in_seconds=1)
+    assert len(places_of("quarantine/", system)) == 2  # the odd line, and the whole download
+    system.pass_time(3600)
+    forget(system)
+
+    assert not places_of("quarantine/", system)
     assert not places_of(CANARY, system)

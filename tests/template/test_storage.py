@@ -58,4 +58,4 @@ def test_functions_touch_the_folders_named_above_only() -> None:
         for each in resources
         if "ContentBucket" in str(each) and "Fn::Sub" in each
     }
-    assert written == {"inbox", "segments", "requests", "incoming", "results", "rejected"}
+    assert written == {"inbox", "segments", "requests", "incoming", "quarantine", "results", "rejected"}
