@@ -66,7 +66,7 @@ class Effects:
         collection = self._collection(item)
         self.spool.copy(collection.stored, collection.answers)
         self.ledger.record(_cost_records(collection, item["bills"]), now=clock())
-        list(_lost_records(collection, item.get("lost", {})), now=clock())
+        self.ledger.record(_lost_records(collection, item.get("lost", {})), now=clock())
         for chunk in self._chunks(collection, start=int(item.get("applied_to", 0))):
             renew()
             self._end_requests(collection, chunk, clock())

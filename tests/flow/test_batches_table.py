@@ -182,10 +182,10 @@ def test_one_claude_batch_is_never_two_of_ours(table: BatchesTable) -> None:
     assert seen(table, "second").state is BatchState.SENDING
 
 
-def adopted(table: BatchesTable, batch_id: str) -> Batch:
-    """An ended batch that the listing has settled, under a collector's lease."""
+def adopted(table: BatchesTable, batch_id: str, claude_id: str = "theirs", *, by_listing: bool = True) -> Batch:
+    """An ended batch that the listing has settled, or create itself, under a collector's lease."""
     assert table.opened(
-        sending(table, batch_id), claude_id="theirs", created_at=moments.to_text(NOW), now=NOW, adopted=True
+        sending(table, batch_id), claude_id=claude_id, created_at=moments.to_text(NOW), now=NOW, adopted=by_listing
     )
     assert table.move(seen(table, batch_id), BatchState.ENDED, {"ended_at": moments.to_text(NOW)})
     assert table.lease(seen(table, batch_id), now=NOW, until=LATER)
@@ -209,8 +209,7 @@ def test_nobody_is_disowned_without_the_lease_the_lock_and_the_adoption(table: B
     sending(table, "doubtful")
     assert not table.disown(batch, held_until=moments.to_text(LATER), now=NOW)
     assert table.unsent(seen(table, "doubtful"), now=NOW)
-    own = ended(table, "own")
-    assert table.lease(own, now=NOW, until=LATER)
+    own = adopted(table, "own", "ours", by_listing=False)
     assert not table.disown(own, held_until=moments.to_text(LATER), now=NOW)
 
 
