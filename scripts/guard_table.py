@@ -12,12 +12,18 @@ STORE, COLLECT, EFFECTS, REBUFFER = (
 ACCEPT, RUN = "functions/classifier/accept.py", "functions/classifier/run.py"
 SUBMITTER = "functions/batch_submitter/app.py"
 ANSWER, FINISH = "functions/realtime_invoker/answer.py", "functions/realtime_invoker/finish.py"
-TICK = "functions/poller/tick.py"
+TICK, DEADLINES = "functions/poller/tick.py", "functions/poller/deadlines.py"
+SETTLING, REFUSALS, TRIMMING, BATCHING, BREAKER, LANES, SECRET = (
+    f"shared/lanekeeper/{name}.py"
+    for name in ("settling", "refusals", "trimming", "batching", "breaker", "lanes", "secret")
+)
 
 IN_BATCHES, IN_REQUESTS = "tests/flow/test_batches_table.py", "tests/flow/test_requests_table.py"
 IN_SEND, IN_COLLECT, IN_ACCEPT = "tests/flow/test_send.py", "tests/flow/test_collect.py", "tests/flow/test_accept.py"
 IN_REALTIME, IN_POLL, IN_CLAUDE = "tests/flow/test_realtime.py", "tests/flow/test_poll.py", "tests/flow/test_claude.py"
 IN_LIFECYCLE, IN_RESULTS = "tests/unit/test_lifecycle.py", "tests/unit/test_results.py"
+IN_RESCUE, IN_LANES, IN_KEY, IN_LIMIT = (f"tests/flow/test_{name}.py" for name in ("rescue", "lanes", "key", "spend_limit"))
+IN_BREAKER, IN_REFUSALS = "tests/unit/test_breaker.py", "tests/unit/test_refusals.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +80,15 @@ SEND = [
     ),
     Guard(
         "the anchor bounds whose batch it can be",
-        ADVANCE,
-        "_candidates",
-        "batches_since(batch.anchor)",
-        "batches_since(None)",
+        SETTLING,
+        "__iter__",
+        "return",
+        "continue",
         f"{IN_SEND}::test_a_batch_that_was_there_before_the_create_is_never_taken_for_it",
     ),
     Guard(
         "only a batch of our total can be ours",
-        ADVANCE,
+        SETTLING,
         "_candidates",
         "listed.total != batch.count",
         "False",
@@ -90,7 +96,7 @@ SEND = [
     ),
     Guard(
         "a batch with an owner is not a candidate",
-        ADVANCE,
+        SETTLING,
         "_candidates",
         "self.batches.owner_of(listed.id) is not None",
         "False",
@@ -98,7 +104,7 @@ SEND = [
     ),
     Guard(
         "an ended candidate proves by its rows that it is ours",
-        ADVANCE,
+        SETTLING,
         "_candidates",
         "not listed.ended or self._is_ours(batch, listed)",
         "True",
@@ -106,7 +112,7 @@ SEND = [
     ),
     Guard(
         "a custom_id that looks like ours is compared",
-        ADVANCE,
+        SETTLING,
         "_is_ours",
         "return row.segment in {member.segment for member in batch.members}",
         "return True",
@@ -114,7 +120,7 @@ SEND = [
     ),
     Guard(
         "a download without a row proves nothing",
-        ADVANCE,
+        SETTLING,
         "_is_ours",
         "raise ClaudeUnclearError",
         "return False  #",
@@ -169,11 +175,11 @@ SEND = [
     ),
     Guard(
         "an unexplained 400 is not the requests' fault where the other half was refused, too",
-        LIFECYCLE,
+        REFUSALS,
         "judge_refusal",
         "if others_accepted is False",
         "if False",
-        f"{IN_LIFECYCLE}::test_an_unexplained_refusal_is_the_requests_fault_only_where_the_other_half_was_taken",
+        f"{IN_REFUSALS}::test_an_unexplained_refusal_is_the_requests_fault_only_where_the_other_half_was_taken",
     ),
     Guard(
         "a doubtful send is left alone before its time",
@@ -429,7 +435,7 @@ COLLECTION = [
         "a doubled row is noticed",
         RESULTS,
         "tick",
-        "not waiting[place]:",
+        "seats[row.sequence] == _TICKED:",
         f"{IN_RESULTS}::test_a_set_with_anything_amiss_does_not",
     ),
     Guard(
@@ -468,18 +474,18 @@ COLLECTION = [
         "a further round is READY only once its object is there",
         REBUFFER,
         "_write",
-        "self.spool.write_segment(segment, lines, entries)",
+        "self.spool.write_lines(segment, lines)",
         "self.batches.commit_segment(segment_row(segment, class_id, entries, now), look_at=now); "
-        "self.spool.write_segment(segment, lines, entries)",
+        "self.spool.write_lines(segment, lines)",
         f"{IN_COLLECT}::test_a_further_round_is_ready_only_once_all_of_it_is_there",
     ),
     Guard(
         "a further round is READY only once its requests have moved",
         REBUFFER,
         "_write",
-        "for member in members:",
+        "for member in travelling:",
         "self.batches.commit_segment(segment_row(segment, class_id, entries, now), look_at=now)\n"
-        "        for member in members:",
+        "        for member in travelling:",
         f"{IN_COLLECT}::test_a_further_round_is_ready_only_once_all_of_it_is_there",
     ),
     Guard(
@@ -770,7 +776,7 @@ REALTIME = [
     without(
         "possible_duplicate: a call without an answer",
         ANSWER,
-        "_call",
+        "_unanswered",
         "self.finish.possible_duplicate(delivery.request, attempt)",
         f"{IN_REALTIME}::test_a_call_that_was_executed_unseen_is_not_repeated_by_the_client",
     ),
