@@ -11,13 +11,22 @@ STORE, COLLECT, EFFECTS, REBUFFER = (
 )
 ACCEPT, RUN = "functions/classifier/accept.py", "functions/classifier/run.py"
 SUBMITTER = "functions/batch_submitter/app.py"
+TALLY = "functions/collector/tally.py"
 ANSWER, FINISH = "functions/realtime_invoker/answer.py", "functions/realtime_invoker/finish.py"
-TICK = "functions/poller/tick.py"
+TICK, DEADLINES = "functions/poller/tick.py", "functions/poller/deadlines.py"
+SETTLING, REFUSALS, TRIMMING, BATCHING, BREAKER, LANES, SECRET = (
+    f"shared/lanekeeper/{name}.py"
+    for name in ("settling", "refusals", "trimming", "batching", "breaker", "lanes", "secret")
+)
 
 IN_BATCHES, IN_REQUESTS = "tests/flow/test_batches_table.py", "tests/flow/test_requests_table.py"
 IN_SEND, IN_COLLECT, IN_ACCEPT = "tests/flow/test_send.py", "tests/flow/test_collect.py", "tests/flow/test_accept.py"
 IN_REALTIME, IN_POLL, IN_CLAUDE = "tests/flow/test_realtime.py", "tests/flow/test_poll.py", "tests/flow/test_claude.py"
 IN_LIFECYCLE, IN_RESULTS = "tests/unit/test_lifecycle.py", "tests/unit/test_results.py"
+IN_RESCUE, IN_LANES, IN_KEY, IN_LIMIT = (
+    f"tests/flow/test_{name}.py" for name in ("rescue", "lanes", "key", "spend_limit")
+)
+IN_BREAKER, IN_REFUSALS = "tests/unit/test_breaker.py", "tests/unit/test_refusals.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +83,15 @@ SEND = [
     ),
     Guard(
         "the anchor bounds whose batch it can be",
-        ADVANCE,
-        "_candidates",
-        "batches_since(batch.anchor)",
-        "batches_since(None)",
+        SETTLING,
+        "__iter__",
+        "return",
+        "pass",
         f"{IN_SEND}::test_a_batch_that_was_there_before_the_create_is_never_taken_for_it",
     ),
     Guard(
         "only a batch of our total can be ours",
-        ADVANCE,
+        SETTLING,
         "_candidates",
         "listed.total != batch.count",
         "False",
@@ -90,7 +99,7 @@ SEND = [
     ),
     Guard(
         "a batch with an owner is not a candidate",
-        ADVANCE,
+        SETTLING,
         "_candidates",
         "self.batches.owner_of(listed.id) is not None",
         "False",
@@ -98,7 +107,7 @@ SEND = [
     ),
     Guard(
         "an ended candidate proves by its rows that it is ours",
-        ADVANCE,
+        SETTLING,
         "_candidates",
         "not listed.ended or self._is_ours(batch, listed)",
         "True",
@@ -106,7 +115,7 @@ SEND = [
     ),
     Guard(
         "a custom_id that looks like ours is compared",
-        ADVANCE,
+        SETTLING,
         "_is_ours",
         "return row.segment in {member.segment for member in batch.members}",
         "return True",
@@ -114,7 +123,7 @@ SEND = [
     ),
     Guard(
         "a download without a row proves nothing",
-        ADVANCE,
+        SETTLING,
         "_is_ours",
         "raise ClaudeUnclearError",
         "return False  #",
@@ -169,11 +178,11 @@ SEND = [
     ),
     Guard(
         "an unexplained 400 is not the requests' fault where the other half was refused, too",
-        LIFECYCLE,
+        REFUSALS,
         "judge_refusal",
         "if others_accepted is False",
         "if False",
-        f"{IN_LIFECYCLE}::test_an_unexplained_refusal_is_the_requests_fault_only_where_the_other_half_was_taken",
+        f"{IN_REFUSALS}::test_an_unexplained_refusal_is_the_requests_fault_only_where_the_other_half_was_taken",
     ),
     Guard(
         "a doubtful send is left alone before its time",
@@ -276,11 +285,12 @@ BATCH_ROWS = [
         "#state = :was",
         f"{IN_BATCHES}::test_a_send_that_was_settled_meanwhile_is_not_ended_again",
     ),
-    condition(
+    Guard(
         "the end of a send is that of this send",
         BATCHES,
         "_move",
-        "#sending_at = :sending_at",
+        '("sending_at", "claude_id")',
+        '("claude_id",)',
         f"{IN_BATCHES}::test_who_slept_through_a_second_send_does_not_end_it",
     ),
     Guard(
@@ -400,22 +410,23 @@ COLLECTION = [
     never(
         "the rows add up to Claude's counts",
         STORE,
-        "compare",
-        "dict(self.types) != theirs",
+        "_checked",
+        "not inspection.odd and (miscounted",
         f"{IN_COLLECT}::test_rows_that_do_not_add_up_to_claudes_own_counts_are_not_stored",
     ),
-    without(
+    Guard(
         "the counts are compared",
-        STORE,
-        "_checked",
-        "tally.compare(ended.counts)",
+        TALLY,
+        "differs_by",
+        "return max(",
+        "return 0 * max(",
         f"{IN_COLLECT}::test_rows_that_do_not_add_up_to_claudes_own_counts_are_not_stored",
     ),
     without(
         "the checklist is gone through to its end",
         STORE,
         "_checked",
-        "checklist.finish()",
+        "inspection.finish()",
         f"{IN_COLLECT}::test_a_set_without_one_of_our_requests_is_not_stored_even_where_claude_counts_alike",
     ),
     never(
@@ -429,7 +440,7 @@ COLLECTION = [
         "a doubled row is noticed",
         RESULTS,
         "tick",
-        "not waiting[place]:",
+        "seats[row.sequence] == _TICKED:",
         f"{IN_RESULTS}::test_a_set_with_anything_amiss_does_not",
     ),
     Guard(
@@ -468,18 +479,18 @@ COLLECTION = [
         "a further round is READY only once its object is there",
         REBUFFER,
         "_write",
-        "self.spool.write_segment(segment, lines, entries)",
+        "self.spool.write_lines(segment, lines)",
         "self.batches.commit_segment(segment_row(segment, class_id, entries, now), look_at=now); "
-        "self.spool.write_segment(segment, lines, entries)",
+        "self.spool.write_lines(segment, lines)",
         f"{IN_COLLECT}::test_a_further_round_is_ready_only_once_all_of_it_is_there",
     ),
     Guard(
         "a further round is READY only once its requests have moved",
         REBUFFER,
         "_write",
-        "for member in members:",
+        "for member in travelling:",
         "self.batches.commit_segment(segment_row(segment, class_id, entries, now), look_at=now)\n"
-        "        for member in members:",
+        "        for member in travelling:",
         f"{IN_COLLECT}::test_a_further_round_is_ready_only_once_all_of_it_is_there",
     ),
     Guard(
@@ -770,7 +781,7 @@ REALTIME = [
     without(
         "possible_duplicate: a call without an answer",
         ANSWER,
-        "_call",
+        "_unanswered",
         "self.finish.possible_duplicate(delivery.request, attempt)",
         f"{IN_REALTIME}::test_a_call_that_was_executed_unseen_is_not_repeated_by_the_client",
     ),
@@ -845,7 +856,7 @@ POLLING = [
         "a batch that the listing does not show is asked for",
         TICK,
         "_look_at",
-        "statuses.get(claude_id) or self.claude.retrieve(claude_id)",
+        "statuses.get(claude_id) or self._retrieve(batch, now)",
         "statuses[claude_id]",
         f"{IN_POLL}::test_a_batch_that_one_listing_does_not_show_is_asked_for_singly",
     ),
@@ -858,4 +869,415 @@ POLLING = [
     ),
 ]
 
-GUARDS = (*SEND, *BATCH_ROWS, *COLLECTION, *REQUEST_ROWS, *ACCEPTING, *REALTIME, *POLLING)
+SENDING_RULES = [
+    Guard(
+        "an inconclusive listing never makes us send again",
+        LIFECYCLE,
+        "settle",
+        "if found or not conclusive:",
+        "if found:",
+        f"{IN_LIFECYCLE}::test_the_listing_of_another_workspace_settles_nothing",
+    ),
+    Guard(
+        "of an inconclusive listing only custom_ids prove anything",
+        LIFECYCLE,
+        "settle",
+        "(found if conclusive else [])",
+        "found",
+        f"{IN_LIFECYCLE}::test_the_listing_of_another_workspace_settles_nothing",
+    ),
+    Guard(
+        "a listing is conclusive only once it reached the anchor",
+        SETTLING,
+        "__post_init__",
+        "self.anchor is None",
+        "True",
+        f"{IN_SEND}::test_the_listing_of_another_workspace_never_makes_us_send_again",
+    ),
+    Guard(
+        "what is older than the anchor stands for one that was deleted",
+        SETTLING,
+        "__iter__",
+        " or self._is_older(batch)",
+        "",
+        f"{IN_SEND}::test_an_anchor_that_was_deleted_is_no_other_workspace_while_older_batches_show",
+    ),
+    never(
+        "a sender that was paused posts nothing",
+        ADVANCE,
+        "_body",
+        "self.clock() >= until",
+        f"{IN_SEND}::test_a_sender_that_wakes_after_its_functions_end_posts_nothing",
+    ),
+    Guard(
+        "a batch of one is not ended by a refusal that nobody explains",
+        REFUSALS,
+        "judge_refusal",
+        "if count == 1 and others_accepted is None",
+        "if False and count == 1",
+        f"{IN_REFUSALS}::test_a_refusal_is_held_split_or_final",
+    ),
+    Guard(
+        "no more requests wait at Claude than allowed",
+        ADVANCE,
+        "_enter",
+        "elif not has_room(",
+        "elif False and not has_room(",
+        f"{IN_SEND}::test_batches_beyond_what_may_wait_are_held_and_sent_by_their_deadlines",
+    ),
+    never(
+        "what may be at Claude takes its room",
+        BATCHING,
+        "counts",
+        'row["state"] in AT_CLAUDE',
+        f"{IN_SEND}::test_a_send_in_doubt_counts_as_being_with_claude",
+    ),
+    Guard(
+        "what waits for a person keeps nobody else waiting",
+        BATCHING,
+        "counts",
+        ' and row.get("hold_remedy") != Remedy.PERSON',
+        "",
+        f"{IN_SEND}::test_a_batch_that_waits_for_a_person_keeps_no_other_waiting",
+    ),
+]
+
+RESCUE = [
+    condition(
+        "an answered request is not rescued",
+        REQUESTS,
+        "mark_rescue",
+        "attribute_not_exists(#outcome)",
+        f"{IN_REQUESTS}::test_a_rescue_is_asked_for_only_where_none_was_made_and_the_batch_attempt_lives",
+    ),
+    condition(
+        "a request is rescued from the home it was seen in",
+        REQUESTS,
+        "mark_rescue",
+        "#segment = :segment",
+        f"{IN_REQUESTS}::test_a_rescue_is_asked_for_only_where_none_was_made_and_the_batch_attempt_lives",
+    ),
+    condition(
+        "a request is rescued once",
+        REQUESTS,
+        "mark_rescue",
+        "attribute_not_exists(#rescue)",
+        f"{IN_REQUESTS}::test_a_rescue_is_asked_for_only_where_none_was_made_and_the_batch_attempt_lives",
+    ),
+    Guard(
+        "a mark without a message is made good",
+        REQUESTS,
+        "mark_rescue",
+        "(#rescue = :pending",
+        "((#rescue = :pending AND NOT #rescue = :pending)",
+        f"{IN_REQUESTS}::test_a_rescue_is_asked_for_only_where_none_was_made_and_the_batch_attempt_lives",
+    ),
+    *(
+        condition(
+            f"a batch attempt is left only to a rescue that lives: {what}",
+            REQUESTS,
+            "leave_to_rescue",
+            clause,
+            f"{IN_REQUESTS}::test_a_batch_attempt_is_left_only_to_a_rescue_that_lives",
+        )
+        for what, clause in {
+            "its home": "#segment = :segment",
+            "pending": "#rescue = :pending",
+            "no end": "attribute_not_exists(#outcome)",
+        }.items()
+    ),
+    *(
+        condition(
+            f"a rescue is left only to a batch attempt that lives: {what}",
+            REQUESTS,
+            "leave_to_batch",
+            clause,
+            f"{IN_REQUESTS}::test_a_rescue_that_has_failed_is_left_only_to_a_batch_attempt_that_lives",
+        )
+        for what, clause in {
+            "its home": "attribute_exists(#segment)",
+            "pending": "#rescue = :pending",
+            "no end": "attribute_not_exists(#outcome)",
+        }.items()
+    ),
+    condition(
+        "a failed rescue ends nothing while the batch attempt lives",
+        REQUESTS,
+        "_finish",
+        "attribute_not_exists(#segment)",
+        f"{IN_REQUESTS}::test_a_failure_leaves_a_request_to_the_attempt_that_lives",
+    ),
+    condition(
+        "a failed batch attempt ends nothing while the rescue lives",
+        REQUESTS,
+        "_finish",
+        "(attribute_not_exists(#rescue) OR #rescue <> :pending)",
+        f"{IN_REQUESTS}::test_a_failure_leaves_a_request_to_the_attempt_that_lives",
+    ),
+    Guard(
+        "a failed attempt is taken out of the row",
+        REQUESTS,
+        "finish_many",
+        " or self._leave(ending, now)",
+        "",
+        f"{IN_REQUESTS}::test_a_failure_leaves_a_request_to_the_attempt_that_lives",
+    ),
+    Guard(
+        "a deadline's cursor moves after the deed",
+        DEADLINES,
+        "_step",
+        "self._do(step, chosen, now)",
+        "self._note(home, {**done, step: chosen[-1].position}, moments.to_text(now)); self._do(step, chosen, now)",
+        f"{IN_RESCUE}::test_a_tick_that_dies_in_a_rescue_is_repeated_by_the_next",
+    ),
+    Guard(
+        "a rescue that the queue did not take is sent again",
+        DEADLINES,
+        "_rescue",
+        "raise RescuesNotSentError",
+        "pass  #",
+        f"{IN_RESCUE}::test_a_rescue_that_the_queue_does_not_take_is_sent_by_the_next_tick",
+    ),
+    without(
+        "what has its end is trimmed before the send",
+        ADVANCE,
+        "_enter",
+        "batch = Trim(requests=self.requests, spool=self.spool)(batch)",
+        f"{IN_RESCUE}::test_a_held_batch_is_sent_without_those_that_were_rescued",
+    ),
+    Guard(
+        "what is being rescued is trimmed only once it is left to its rescue",
+        TRIMMING,
+        "_is_gone",
+        "self.requests.leave_to_rescue(one.entry.key, segment=one.segment)",
+        "True",
+        f"{IN_RESCUE}::test_what_is_trimmed_while_it_is_rescued_is_left_to_its_rescue",
+    ),
+    Guard(
+        "a batch is sent only as its deadlines were seen",
+        BATCHES,
+        "start_sending",
+        ", **_as_seen(batch)",
+        "",
+        f"{IN_BATCHES}::test_who_looked_before_a_deadline_was_seen_to_does_not_send",
+    ),
+    never(
+        "a batch of which nothing is left is dropped",
+        ADVANCE,
+        "_enter",
+        "not batch.count:",
+        f"{IN_RESCUE}::test_a_held_batch_whose_requests_were_all_rescued_is_never_sent",
+    ),
+    Guard(
+        "a dropped batch is closed",
+        BATCHES,
+        "_move",
+        "if to in _CLOSED",
+        "if to in _CLOSED - {BatchState.DROPPED}",
+        f"{IN_BATCHES}::test_a_batch_that_is_done_is_no_longer_looked_at",
+    ),
+    never(
+        "a batch is canceled only when all have their end",
+        DEADLINES,
+        "_cancel_unneeded",
+        "not all(",
+        f"{IN_RESCUE}::test_a_batch_is_not_canceled_while_a_rescue_is_under_way",
+    ),
+    never(
+        "an index that another collector wrote decides who travels",
+        REBUFFER,
+        "_write",
+        "not self.spool.write_index(segment, entries):",
+        f"{IN_RESCUE}::test_of_two_collectors_the_first_index_decides_who_goes_round_again",
+    ),
+    never(
+        "an index that stands decides who travels",
+        REBUFFER,
+        "_travelling",
+        "standing is not None:",
+        f"{IN_RESCUE}::test_a_repeat_moves_whom_the_standing_index_names_though_it_is_rescued_by_now",
+    ),
+]
+
+LANES_AND_KEYS = [
+    Guard(
+        "fewer than ten failures in a row hold no lane",
+        BREAKER,
+        "failed",
+        "breaker.failures >= IN_A_ROW and ",
+        "",
+        f"{IN_BREAKER}::test_passing_failures_hold_a_lane_when_they_last",
+    ),
+    Guard(
+        "failures hold a lane only when they last",
+        BREAKER,
+        "failed",
+        " and now - moments.from_text(since) >= FOR_AT_LEAST",
+        "",
+        f"{IN_BREAKER}::test_passing_failures_hold_a_lane_when_they_last",
+    ),
+    Guard(
+        "what a person must end holds a lane at once",
+        BREAKER,
+        "failed",
+        "failure.at_once or lasts",
+        "lasts",
+        f"{IN_BREAKER}::test_what_a_person_must_end_holds_a_lane_at_once_with_its_reason",
+    ),
+    Guard(
+        "a failure from before a lane was held says nothing of it",
+        BREAKER,
+        "failed",
+        "breaker if seen < breaker.opened else ",
+        "",
+        f"{IN_BREAKER}::test_a_call_that_was_begun_before_a_lane_was_held_says_nothing_of_it",
+    ),
+    never(
+        "a success from before a lane was held says nothing of it",
+        BREAKER,
+        "succeeded",
+        "breaker.open_until is not None and seen < breaker.opened:",
+        f"{IN_BREAKER}::test_a_call_that_was_begun_before_a_lane_was_held_says_nothing_of_it",
+    ),
+    Guard(
+        "while one tries nobody else does",
+        BREAKER,
+        "shut_until",
+        'max(breaker.open_until or "", breaker.probe_until or "")',
+        'breaker.open_until or ""',
+        f"{IN_BREAKER}::test_only_one_tries_and_a_dead_one_keeps_nobody_waiting_for_longer_than_its_time",
+    ),
+    never(
+        "who tries looks at the lane again",
+        LANES,
+        "take_probe",
+        "rules.gate(seen, self.clock()) is not Gate.PROBE",
+        f"{IN_LANES}::test_of_all_that_wait_exactly_one_tries_and_its_failure_holds_the_lane_for_longer",
+    ),
+    condition(
+        "a lane's row is written on the turn that was seen",
+        BATCHES,
+        "change_breaker",
+        "#turn = :seen",
+        f"{IN_BATCHES}::test_a_lane_is_written_only_on_the_turn_that_was_seen",
+    ),
+    condition(
+        "a lane's first row is written once",
+        BATCHES,
+        "change_breaker",
+        "attribute_not_exists(#turn)",
+        f"{IN_BATCHES}::test_a_lane_is_written_only_on_the_turn_that_was_seen",
+    ),
+    never(
+        "no message is answered while its lane is held",
+        ANSWER,
+        "__call__",
+        "gate(breaker, self.clock()) is Gate.OPEN",
+        f"{IN_LANES}::test_all_that_meets_a_held_lane_goes_back_by_one_call_and_nothing_is_read_for_it",
+    ),
+    never(
+        "no batch is sent while its lane is held",
+        ADVANCE,
+        "_enter",
+        "gate(breaker, now) is Gate.OPEN",
+        f"{IN_LANES}::test_a_batch_that_meets_a_held_lane_is_held_with_its_reason_and_calls_nobody",
+    ),
+    without(
+        "a try that was not made is given back",
+        ADVANCE,
+        "_probe",
+        "self.lane.give_back(probe)",
+        f"{IN_LANES}::test_a_batch_that_finds_no_time_to_try_lets_another_one",
+    ),
+    Guard(
+        "a worn message is sent anew: the lane is held",
+        "functions/realtime_invoker/held.py",
+        "__call__",
+        "if is_worn(message, self.clock())",
+        "if False",
+        f"{IN_LANES}::test_a_message_that_the_queue_would_give_up_is_sent_anew_before_it_is_acknowledged",
+    ),
+    never(
+        "a worn message is sent anew: Claude is busy",
+        ANSWER,
+        "_come_back",
+        "is_worn(message, self.clock())",
+        f"{IN_LANES}::test_a_message_that_the_queue_would_give_up_is_sent_anew_before_it_is_acknowledged",
+    ),
+    Guard(
+        "a key is asked for only where it was refused",
+        CLAUDE,
+        "_call",
+        " if error.status in KEY_REFUSED else None",
+        "",
+        f"{IN_KEY}::test_no_other_refusal_asks_for_a_key",
+    ),
+    Guard(
+        "a call is repeated only with another key",
+        SECRET,
+        "newest_key",
+        "key if key != used else None",
+        "key",
+        f"{IN_KEY}::test_a_call_whose_key_is_still_the_same_is_not_repeated",
+    ),
+    Guard(
+        "a wrong key is asked for once a minute",
+        SECRET,
+        "_as_new_as_may_be",
+        " or now - _forced_at.get(secret_arn, now - FORCED_EVERY) < FORCED_EVERY",
+        "",
+        f"{IN_KEY}::test_a_key_that_is_wrong_for_good_is_asked_for_once_a_minute",
+    ),
+    Guard(
+        "a count that would refuse any prompt blames none",
+        ANSWER,
+        "_is_bad",
+        "return self.claude.takes_prompt(any_prompt, timeout=EVIDENCE_SECONDS) is True",
+        "return True",
+        f"{IN_LIMIT}::test_a_bad_prompt_under_a_limit_on_counts_is_not_blamed_by_them",
+    ),
+    never(
+        "a prompt is blamed only where its count is refused",
+        ANSWER,
+        "_is_bad",
+        "self.claude.takes_prompt(params, timeout=EVIDENCE_SECONDS) is not False",
+        f"{IN_LIMIT}::test_under_a_limit_requests_wait_and_all_are_answered_once_it_is_raised",
+    ),
+    Guard(
+        "a limit that is reached again blames nobody",
+        BREAKER,
+        "times_alone",
+        "breaker.failures <= 1 and ",
+        "",
+        f"{IN_BREAKER}::test_a_limit_that_is_raised_a_little_and_reached_again_fails_nobody",
+    ),
+    Guard(
+        "a refusal is evidence only while others are answered",
+        BREAKER,
+        "times_alone",
+        'breaker.proof >= row.get("refused_turn", breaker.proof + 1)',
+        "True",
+        f"{IN_BREAKER}::test_a_refusal_proves_nothing_while_nobody_is_answered",
+    ),
+    Guard(
+        "a request is at fault only when it was refused twice",
+        BREAKER,
+        "is_at_fault",
+        "alone >= TIMES_ALONE",
+        "alone >= 1",
+        f"{IN_BREAKER}::test_a_request_is_at_fault_when_it_was_refused_twice_more_while_others_were_answered",
+    ),
+]
+
+GUARDS = (
+    *SEND,
+    *SENDING_RULES,
+    *BATCH_ROWS,
+    *COLLECTION,
+    *REQUEST_ROWS,
+    *ACCEPTING,
+    *REALTIME,
+    *POLLING,
+    *RESCUE,
+    *LANES_AND_KEYS,
+)

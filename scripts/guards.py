@@ -128,7 +128,11 @@ def copy_of_the_tree() -> Iterator[Path]:
 def _pytest(tree: Path, tests: Sequence[str]) -> tuple[int, str]:
     """Its exit code and output; a run without end counts as one that could not be run."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    environment = os.environ | {"PYTHONPATH": f"{tree}{os.pathsep}{tree / 'shared'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": f"{tree}{os.pathsep}{tree / 'shared'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "COLUMNS": "1000",  # else pytest cuts off the reason, and with it whether what is left is a program
+    }
     try:
         ran = subprocess.run(  # noqa: S603
             command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS

@@ -14,7 +14,8 @@ from lanekeeper import dynamo, moments
 from lanekeeper.batch_rows import batch_of
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.batching import seal
-from lanekeeper.models import Batch, BatchState, ClaudeBatch, Member, Segment, SegmentState
+from lanekeeper.breaker import Breaker
+from lanekeeper.models import Batch, BatchState, ClaudeBatch, Lane, Member, Segment, SegmentState
 from tests import stack
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -243,10 +244,11 @@ def test_only_a_batch_whose_collection_has_met_trouble_is_released(table: Batche
     assert not table.allow_losses(batch, now=NOW)
 
 
-def test_a_batch_that_is_done_is_no_longer_looked_at(table: BatchesTable) -> None:
+@pytest.mark.parametrize("done", [BatchState.COLLECTED, BatchState.DROPPED])
+def test_a_batch_that_is_done_is_no_longer_looked_at(table: BatchesTable, done: BatchState) -> None:
     batch = ended(table, "batch")
     assert [item["item_id"] for item in table.open_batches()] == ["batch#batch"]
-    assert table.move(batch, BatchState.COLLECTED, {})
+    assert table.move(batch, done, {})
     assert list(table.open_batches()) == []
 
 
@@ -342,3 +344,36 @@ def test_what_is_sent_is_written_with_the_decision_to_send_it(table: BatchesTabl
     sent = seen(table, "batch")
     assert (sent.members, sent.count, sent.size) == (trimmed.members, 2, 20)
     assert (sent.anchor, sent.anchor_at) == ("newest", "2026-11-23T08:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(None, {"rescue": "first"}, id="the-first"),
+        pytest.param({"rescue": "first"}, {"rescue": "second"}, id="a-further-one"),
+    ],
+)
+def test_who_looked_before_a_deadline_was_seen_to_does_not_send(
+    table: BatchesTable, before: dict[str, str] | None, after: dict[str, str]
+) -> None:
+    """What was rescued meanwhile would be sent all the same: it was not trimmed."""
+    batch = sealed(table, "batch")
+    if before:
+        assert table.note_deadlines(batch, done=before, due_at=moments.to_text(NOW))
+    looked = seen(table, "batch")
+    assert table.note_deadlines(looked, done=after, due_at=moments.to_text(NOW))
+
+    assert not table.start_sending(looked, anchor=None, now=NOW, look_at=NOW)
+    assert table.start_sending(seen(table, "batch"), anchor=None, now=NOW, look_at=NOW)
+
+
+# --- the breaker of a lane ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seen_turn", [0, 1])
+def test_a_lane_is_written_only_on_the_turn_that_was_seen(table: BatchesTable, seen_turn: int) -> None:
+    for turn in range(seen_turn + 1):
+        assert table.change_breaker(Lane.BATCH, seen=turn, to=Breaker(turn=turn + 1, failures=1))
+
+    assert not table.change_breaker(Lane.BATCH, seen=seen_turn, to=Breaker(turn=seen_turn + 1, failures=2))
+    assert table.breaker(Lane.BATCH).failures == 1

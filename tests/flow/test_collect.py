@@ -344,7 +344,7 @@ def test_a_call_for_a_batch_that_is_done_is_over_at_once(system: System) -> None
 @pytest.mark.parametrize(
     ("owner", "deed"),
     [
-        pytest.param(Spool, "write_segment", id="before-its-object-is-written"),
+        pytest.param(Spool, "write_lines", id="before-its-object-is-written"),
         pytest.param(RequestsTable, "move", id="before-its-requests-have-moved"),
     ],
 )

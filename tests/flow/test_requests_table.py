@@ -116,6 +116,96 @@ def test_the_first_ending_stands_and_a_failure_ends_its_own_attempt_alone(
     assert ((table.get("k") or {}).get("outcome"), ends) == (outcome if ends else row.get("outcome"), ends)
 
 
+@pytest.mark.parametrize(
+    ("standing", "failed", "segment", "left"),
+    [
+        pytest.param({"segment": "A", "rescue": "pending"}, None, "A", "over", id="a-rescue-while-the-batch-lives"),
+        pytest.param({"segment": "A", "rescue": "pending"}, "A", None, "pending", id="a-batch-while-the-rescue-lives"),
+    ],
+)
+def test_a_failure_leaves_a_request_to_the_attempt_that_lives(
+    table: RequestsTable, standing: dict[str, Any], failed: str | None, segment: str | None, left: str
+) -> None:
+    put(table, **standing)
+
+    assert table.finish_many([ending(Outcome.FAILED, failed)], now=NOW) == [False]
+    row = table.get("k") or {}
+    assert (row.get("outcome"), row.get("segment"), row["rescue"]) == (None, segment, left)
+
+
+@pytest.mark.parametrize(
+    ("standing", "failed"),
+    [
+        pytest.param({"segment": "A", "rescue": "over"}, "A", id="a-batch-whose-rescue-has-failed"),
+        pytest.param({"rescue": "pending"}, None, id="a-rescue-whose-batch-has-failed"),
+    ],
+)
+def test_the_failure_of_the_last_attempt_ends_the_request(
+    table: RequestsTable, standing: dict[str, Any], failed: str | None
+) -> None:
+    put(table, **standing)
+
+    assert table.finish_many([ending(Outcome.FAILED, failed)], now=NOW) == [True]
+
+
+@pytest.mark.parametrize(
+    ("standing", "marked"),
+    [
+        pytest.param({"segment": "A"}, True, id="in-its-batch"),
+        pytest.param({"segment": "A", "rescue": "pending"}, True, id="marked-before"),
+        pytest.param({"rescue": "pending"}, True, id="marked-before-and-trimmed"),
+        pytest.param({"segment": "A", "rescue": "over"}, False, id="rescued-in-vain"),
+        pytest.param({"segment": "B"}, False, id="gone-round-again"),
+        pytest.param({"segment": "A", "outcome": "succeeded"}, False, id="answered-meanwhile"),
+    ],
+)
+def test_a_rescue_is_asked_for_only_where_none_was_made_and_the_batch_attempt_lives(
+    table: RequestsTable, standing: dict[str, Any], marked: bool
+) -> None:
+    row = put(table, **standing)
+
+    assert table.mark_rescue("k", segment="A", now=NOW) is marked
+    assert marked or table.get("k") == row
+
+
+@pytest.mark.parametrize(
+    ("standing", "left"),
+    [
+        pytest.param({"segment": "A", "rescue": "pending"}, True, id="both-live"),
+        pytest.param({"segment": "A"}, False, id="never-rescued"),
+        pytest.param({"segment": "A", "rescue": "over"}, False, id="rescued-in-vain"),
+        pytest.param({"segment": "B", "rescue": "pending"}, False, id="gone-round-again"),
+        pytest.param({"segment": "A", "rescue": "pending", "outcome": "succeeded"}, False, id="answered-meanwhile"),
+    ],
+)
+def test_a_batch_attempt_is_left_only_to_a_rescue_that_lives(
+    table: RequestsTable, standing: dict[str, Any], left: bool
+) -> None:
+    row = put(table, **standing)
+
+    assert table.leave_to_rescue("k", segment="A") is left
+    assert ("segment" in (table.get("k") or {})) is not left
+    assert left or table.get("k") == row
+
+
+@pytest.mark.parametrize(
+    ("standing", "left"),
+    [
+        pytest.param({"segment": "A", "rescue": "pending"}, True, id="both-live"),
+        pytest.param({"rescue": "pending"}, False, id="its-batch-attempt-is-over"),
+        pytest.param({"segment": "A"}, False, id="never-rescued"),
+        pytest.param({"segment": "A", "rescue": "pending", "outcome": "succeeded"}, False, id="answered-meanwhile"),
+    ],
+)
+def test_a_rescue_that_has_failed_is_left_only_to_a_batch_attempt_that_lives(
+    table: RequestsTable, standing: dict[str, Any], left: bool
+) -> None:
+    row = put(table, lease_until=LIVE, **standing)
+
+    assert table.leave_to_batch("k") is left
+    assert table.get("k") == ({"request_key": "k", "attempt": 1, "segment": "A", "rescue": "over"} if left else row)
+
+
 def test_an_ending_makes_no_row_of_a_request_that_nobody_accepted(table: RequestsTable) -> None:
     assert table.finish_many([ending(Outcome.SUCCEEDED)], now=NOW) == [False]
     assert table.get("k") is None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lanekeeper import connections, dynamo
+from lanekeeper.queues import Queue
 from lanekeeper.requests_table import RequestsTable
 from tests.system import Killed, System, refusable
 
@@ -150,6 +151,17 @@ def test_a_rescue_between_whose_mark_and_message_its_batch_was_trimmed_is_still_
     assert row(system, asked)["outcome"] == "succeeded"
 
 
+def test_a_rescue_that_the_queue_does_not_take_is_sent_by_the_next_tick(system: System) -> None:
+    opened(system)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Queue, "send_many", lambda _, bodies: [False for _ in bodies])
+        system.tick(in_seconds=NEAR)
+    assert system.waiting("RealtimeQueue") == []
+    system.tick(in_seconds=60)
+
+    assert len(system.waiting("RealtimeQueue")) == 1
+
+
 def test_only_those_whose_deadline_is_near_are_rescued(system: System) -> None:
     near, far = system.ask(max_latency_minutes=SOON), system.ask(max_latency_minutes=LATER)
     system.run()
@@ -203,6 +215,22 @@ def test_a_held_batch_is_sent_without_those_that_were_rescued(system: System) ->
     assert (batch["state"], batch["count"]) == ("COLLECTED", 2)
     assert {row(system, each)["outcome"] for each in asked} == {"succeeded"}
     assert (system.executed(), paid(system)) == (3, system.billed())
+
+
+def test_what_is_trimmed_while_it_is_rescued_is_left_to_its_rescue(system: System) -> None:
+    """No batch attempt is left that a rescue which fails could leave it to."""
+    system.fault(route="create", fault="status", status=429, count=None)
+    near = system.ask(max_latency_minutes=SOON)
+    system.ask(max_latency_minutes=LATER)
+    system.run()
+    system.tick(in_seconds=NEAR)
+    system.emulator.world.faults.clear()
+    system.tick(in_seconds=120)
+    assert ("segment" in row(system, near), row(system, near)["rescue"]) == (False, "pending")
+    system.fault(route="messages", fault="status", status=413)
+    system.deliver("RealtimeQueue")
+
+    assert row(system, near)["outcome"] == "failed"
 
 
 def test_two_that_trim_one_batch_differently_send_what_the_row_says(system: System) -> None:
@@ -275,6 +303,19 @@ def test_a_batch_is_not_canceled_while_one_request_needs_it(system: System) -> N
 
     (batch,) = system.batches()
     assert "cancel_asked_at" not in batch
+
+
+def test_a_batch_is_not_canceled_while_a_rescue_is_under_way(system: System) -> None:
+    opened(system, count=2)
+    system.tick(in_seconds=NEAR)
+    system.tick(in_seconds=MARGIN)  # nothing is left to be done about deadlines
+    (batch,) = system.batches()
+    assert "cancel_asked_at" not in batch
+    system.run()
+    system.tick(in_seconds=301)
+
+    (batch,) = system.batches()
+    assert "cancel_asked_at" in batch
 
 
 # --- attempts --------------------------------------------------------------------------------------------------------
@@ -360,6 +401,46 @@ def test_a_collector_that_died_over_a_further_round_follows_the_index_that_it_wr
 
     assert {row(system, each)["outcome"] for each in (first, second)} == {"succeeded"}
     assert paid(system) == system.billed()
+
+
+def expired(system: System, *minutes: int) -> list[str]:
+    """Requests whose batch has ended without an answer to them, and waits for its collector."""
+    asked = [system.ask(max_latency_minutes=each) for each in minutes]
+    system.run()
+    system.fault(route="batch_rows", outcome="expired", count=len(minutes))
+    system.emulator.world.clock.advance(12 * 3600)
+    system.tick()
+    return asked
+
+
+def test_a_repeat_moves_whom_the_standing_index_names_though_it_is_rescued_by_now(system: System) -> None:
+    near, far = expired(system, SOON, LATER)
+    system.crash(connections.s3(), "s3.PutObject", at=2)  # the index stands, the lines do not
+    with pytest.raises(Killed):
+        system.deliver("CollectQueue")
+    system.tick(in_seconds=NEAR)
+    assert row(system, near)["rescue"] == "pending"
+    system.deliver("CollectQueue")
+
+    assert ["-r1-" in row(system, each).get("segment", "") for each in (near, far)] == [True, True]
+
+
+def test_of_two_collectors_the_first_index_decides_who_goes_round_again(system: System) -> None:
+    """The other one overtakes ours, leaves one to its rescue, and dies with its index written and no line."""
+    expired(system, SOON, LATER)
+    event = {"Records": [system.record("CollectQueue")]}
+
+    def overtaken() -> None:
+        system.tick(in_seconds=NEAR)
+        system.crash(connections.s3(), "s3.PutObject", at=2)
+        with pytest.raises(Killed):
+            system.invoke("CollectorFunction", event)
+
+    system.meanwhile(connections.s3(), "s3.PutObject", overtaken)
+    system.invoke("CollectorFunction", event)
+
+    (again,) = [item for item in system.items("BatchesTable") if item["item_id"].partition("-r1-")[1]]
+    assert again["count"] == 1
 
 
 # --- reports, and the other ways of a workload -----------------------------------------------------------------------

@@ -113,7 +113,7 @@ class Claude:
             case "POST", "/v1/messages", _:
                 return "Messages", lambda _: self._message(json.loads(request.content))
             case "POST", "/v1/messages/count_tokens", _:
-                return "CountTokens", lambda _: httpx2.Response(200, json={"input_tokens": len(request.content) // 4})
+                return "CountTokens", lambda _: self._count(json.loads(request.content))
             case "POST", p, _ if p == BATCHES:
                 return "Create", lambda _: self._create(json.loads(request.content)["requests"])
             case "GET", p, _ if p == BATCHES:
@@ -136,6 +136,11 @@ class Claude:
         message = message_for(params, batch=False)
         self.truth.bill(params, message, batch=False, at=self.clock())
         return httpx2.Response(200, json=message)
+
+    def _count(self, prompt: dict[str, Any]) -> httpx2.Response:
+        if self.truth.is_bad_prompt(prompt):
+            return error_response(400, "invalid_request_error")
+        return httpx2.Response(200, json={"input_tokens": len(str(prompt)) // 4})
 
     def _create(self, requests: list[dict[str, Any]]) -> httpx2.Response:
         rows = [(each["custom_id"], each["params"]) for each in requests]

@@ -20,10 +20,17 @@ class Truth:
     in_realtime: Counter[str] = field(default_factory=Counter)
     micro_usd: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # of all of them
     _planned: dict[str, list[str]] = field(default_factory=dict)
+    _bad_prompts: set[str] = field(default_factory=set)
 
     def plan(self, params: Mapping[str, Any], *outcomes: str) -> None:
         """What becomes of a request's next attempts: `expired`, `canceled`, or an error's type. Then it succeeds."""
         self._planned[params_hash(params)] = list(outcomes)
+        if "invalid_request_error" in outcomes:
+            self._bad_prompts.add(str(params["messages"]))
+
+    def is_bad_prompt(self, params: Mapping[str, Any]) -> bool:
+        """Whether it is the prompt that Claude calls invalid: what is counted names nothing else."""
+        return str(params["messages"]) in self._bad_prompts
 
     def outcome_in_batch(self, params: Mapping[str, Any]) -> str:
         planned = self._planned.get(params_hash(params))
