@@ -16,12 +16,14 @@ from typing import Any, get_args
 import pytest
 from botocore.response import StreamingBody
 
-from functions.collector.store import Store, Tally
+from functions.collector.salvage import Salvage
+from functions.collector.store import Store
+from functions.collector.tally import Tally
 from lanekeeper.claude import Claude, connect
-from lanekeeper.errors import ClaudeError, ForeignResultsError, IncompleteResultsError
+from lanekeeper.errors import ClaudeError
 from lanekeeper.models import Batch, BatchState, ClaudeBatch, Member
 from lanekeeper.pricing import standard_prices
-from lanekeeper.results import Checklist
+from lanekeeper.quarantine import Inspection, OddResultsError, history_of
 from lanekeeper.spool import Spool, index_key
 from local.emulator.clock import ManualClock
 from local.emulator.downloads import Ending, LineFault
@@ -87,10 +89,10 @@ class Bucket:
 class Moves:
     """The batches table, as far as a Store uses it."""
 
-    made: list[tuple[BatchState, dict[str, Any]]] = field(default_factory=list)
+    made: list[dict[str, Any]] = field(default_factory=list)
 
-    def move(self, batch: Batch, to: BatchState, fields: dict[str, Any]) -> bool:  # noqa: ARG002 - the table's own signature
-        self.made.append((to, fields))
+    def stored(self, batch: Batch, fields: dict[str, Any]) -> bool:  # noqa: ARG002 - the table's own signature
+        self.made.append(fields)
         return True
 
 
@@ -118,20 +120,21 @@ class Bench:
         if fault:
             self.emulator.world.faults.queue(Fault(route="results", **fault))
         bucket, moves = Bucket({index_key(SEGMENT): INDEX}), Moves()
+        spool, prices = Spool(bucket, "content"), standard_prices()
         store = Store(
             batches=moves,
-            spool=Spool(bucket, "content"),
+            spool=spool,
             claude=self.claude,
-            prices=standard_prices(),
+            prices=prices,
             entropy=lambda size: b"\0" * size,
+            salvage=Salvage(spool=spool, claude=self.claude, prices=prices),
         )
         try:
-            store(self.batch, renew=lambda: None, now=datetime(2026, 11, 23, 10, tzinfo=UTC))
-        except (ClaudeError, ForeignResultsError, IncompleteResultsError):
+            store(self.batch, history_of({}), renew=lambda: None, now=datetime(2026, 11, 23, 10, tzinfo=UTC))
+        except (ClaudeError, OddResultsError):
             assert (moves.made, list(bucket.objects), bucket.uploads) == ([], [index_key(SEGMENT)], {})
             return None
-        ((state, fields),) = moves.made
-        assert state is BatchState.STORED
+        (fields,) = moves.made
         return [json.loads(line)["custom_id"] for line in bucket.objects[fields["stored"]["key"]].splitlines()]
 
     def is_whole(self, committed: list[str] | None) -> bool:
@@ -236,7 +239,7 @@ def test_without_our_own_count_a_set_cut_at_a_rows_end_would_be_committed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, ending: Ending
 ) -> None:
     """What the tests above are worth: HTTP tells of none of these cuts, and each would be committed."""
-    monkeypatch.setattr(Checklist, "finish", lambda _: None)
-    monkeypatch.setattr(Tally, "compare", lambda *_: None)
+    monkeypatch.setattr(Inspection, "finish", lambda _: None)
+    monkeypatch.setattr(Tally, "differs_by", lambda *_: 0)
     for rows, end in enumerate(row_ends(bench.body), start=1):
         assert len(bench.fetch(fault="cut", at_byte=end, ending=ending) or []) == rows
