@@ -61,6 +61,11 @@ test: setup ## every test, one summary
 fault-table: .venv/.ready ## 20 requests under each fault: billed, kept, orphans, cost; FORM=--markdown or --json
 	@.venv/bin/python -m tests.torture.fault_table $(FORM)
 
+.PHONY: torture
+torture: .venv/.ready ## every proof of docs/reliability.md whole: an hour or so
+	TORTURE=full HOSTILE=1000000 .venv/bin/python -m pytest --numprocesses auto tests/torture tests/flow/test_hostile.py
+	@$(MAKE) guards
+
 .PHONY: guards
 guards: .venv/.ready ## each safeguard taken out in turn: a test must die each time; ONLY=name takes one
 	@.venv/bin/python -m scripts.guards --only "$(ONLY)" --jobs $(or $(JOBS),2)
