@@ -4,7 +4,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -42,14 +42,13 @@ def empty_account() -> Iterator[None]:
 
 
 @contextmanager
-def claude(batch_minutes: tuple[float, float] = (5, 40)) -> Iterator[Emulator]:
+def claude(batch_minutes: tuple[float, float] = (5, 40), *, behind: timedelta = timedelta(0)) -> Iterator[Emulator]:
     """A Claude API of one's own, whose clock stands still until it is moved.
 
-    It begins with ours: a batch that Claude has had for weeks is treated otherwise.
+    It begins with ours, or so far behind it: a batch that Claude has had for weeks is treated otherwise.
     """
-    with serve(
-        World(clock=ManualClock(datetime.now(UTC)), random=random.Random(1), batch_minutes=batch_minutes)
-    ) as running:
+    clock = ManualClock(datetime.now(UTC) - behind)
+    with serve(World(clock=clock, random=random.Random(1), batch_minutes=batch_minutes)) as running:
         yield running
 
 

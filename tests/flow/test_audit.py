@@ -16,7 +16,6 @@ from lanekeeper import clock, connections, dynamo
 from lanekeeper.audit import Kind, Report
 from lanekeeper.identity import request_key
 from lanekeeper.settings import AuditorSettings, load
-from local.emulator.clock import TEST_START
 from tests import stack
 from tests.flow.test_forget import OUTPUTS
 from tests.system import Killed, System, params, refusable
@@ -60,13 +59,6 @@ def busy(system: System) -> None:
         system.run_until_answered()
         system.tick(in_seconds=61)
     system.run()
-
-
-@pytest.fixture
-def system(system: System) -> System:
-    """Claude's clock shows our time."""
-    system.emulator.world.clock.advance((clock.now() - TEST_START).total_seconds())
-    return system
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from cli.progress import Looking
-from lanekeeper import clock
-from local.emulator.clock import TEST_START
 from tests.commands import reachable
 from tests.flow.test_audit import HOUR, alter, an_end_that_is_gone, key_of
 from tests.system import System
@@ -18,7 +16,6 @@ from tests.system import System
 @pytest.fixture
 def done(system: System) -> System:
     """A stack with one request of each lane, answered an hour ago."""
-    system.emulator.world.clock.advance((clock.now() - TEST_START).total_seconds())
     reachable(system)
     system.ask(id="patient")
     system.ask(id="urgent", priority="high")
