@@ -37,7 +37,7 @@ class RescuesNotSentError(LanekeeperError):
 
 @dataclass(slots=True)
 class Pace:
-    """How many requests a tick may still see to, so that a rescue never floods the real-time lane."""
+    """How many requests a tick may still rescue, so that they never flood the real-time lane."""
 
     left: int
 
@@ -84,14 +84,17 @@ class Deadlines:
         now: datetime,
         seconds_left: Callable[[], float],
     ) -> _Home:
-        """One step for all who are due, as far as the tick's pace and time allow."""
-        while pace.left > 0 and seconds_left() > LEAST_SECONDS:
-            done = home.deadlines_done or {}
-            chosen = due(asked, after=done.get(step, ""), until=moments.to_text(until), most=min(AT_ONCE, pace.left))
+        """One step for all who are due, as far as the tick's time allows and, for rescues, its pace.
+
+        Reports are not paced: a flood of rescues must not keep anybody from being told in time.
+        """
+        while seconds_left() > LEAST_SECONDS:
+            done, most = home.deadlines_done or {}, min(AT_ONCE, pace.left) if step is Step.RESCUE else AT_ONCE
+            chosen = due(asked, after=done.get(step, ""), until=moments.to_text(until), most=most)
             if not chosen:
                 break
             self._do(step, chosen, now)
-            pace.left -= len(chosen)
+            pace.left -= len(chosen) if step is Step.RESCUE else 0
             home = self._note(home, {**done, step: chosen[-1].position}, moments.to_text(now))
         return home
 

@@ -31,7 +31,7 @@ from lanekeeper.client.sending import MOST_BYTES, MOST_PARAMS_BYTES
 from lanekeeper.client.watch import FIRST_PAUSE, LONGEST_PAUSE
 from lanekeeper.identity import params_hash
 from tests.producer import Waiting, producer, queued
-from tests.system import System, params
+from tests.system import System, params, refusable
 
 AT = datetime(2026, 11, 25, 23, 59, tzinfo=UTC)
 USAGE = {"input_tokens": 1000, "output_tokens": 500}
@@ -79,12 +79,11 @@ def test_every_field_of_the_contract_reaches_the_queue(system: System) -> None:
 
 
 def test_answers_come_as_they_end_and_each_kind_of_end_is_told(system: System) -> None:
-    system.fault(route="messages", fault="status", status=400)
     waiting = Waiting()
     client = producer(system, waiting)
     tickets = client.submit_many(
         [
-            request(1, id="refused", priority="high"),
+            request(1, id="refused", priority="high", params=refusable()),
             request(2, id="patient"),
             request(3, id="unreadable", params={"model": "claude-sonnet-4-6"}),
         ]

@@ -59,6 +59,7 @@ def test_a_late_request_that_failed_is_told_again_and_not_run_when_it_comes_agai
 
 def test_a_request_that_is_on_its_way_is_not_failed_by_a_late_redelivery(system: System) -> None:
     system.set_workload("classifier", "content-pipeline", on_late="fail")
+    system.set_workload("poller", "content-pipeline", on_late="wait")  # it has a say of its own: test_rescue.py
     asked = system.ask(max_latency_minutes=90)
     system.deliver("RequestQueue")
     system.ask(id=asked, max_latency_minutes=90)

@@ -23,6 +23,12 @@ SETTLE = 1800.0
 Spoil = Callable[[Batch], None]
 
 
+@pytest.fixture(autouse=True)
+def late_answers_are_waited_for(system: System) -> None:
+    """Or the requests would be rescued at their deadline, which passes here."""
+    system.set_workload("poller", "content-pipeline", on_late="wait")
+
+
 def ask(system: System, marker: str = "") -> list[str]:
     """Three requests, and Claude misbehaves at the first."""
     marked = [system.ask(params=params(f"Hello. [[emulator: {marker}]]" if marker else "Hello."))]

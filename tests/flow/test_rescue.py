@@ -184,6 +184,16 @@ def test_a_flood_of_rescues_is_paced_and_none_is_left_out(system: System, monkey
     assert {row(system, each)["outcome"] for each in asked} == {"succeeded"}
 
 
+def test_a_flood_of_rescues_keeps_nobody_from_being_told(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.poller.tick.RESCUES_PER_TICK", 1)
+    asked = opened(system, count=3)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.tick(in_seconds=SOON * 60 - 6 * 60)
+
+    assert sum("rescue" in row(system, each) for each in asked) == 1
+    assert {event["id"] for event in told(heard, "DeadlineEndangered")} == set(asked)
+
+
 # --- what was not sent yet -------------------------------------------------------------------------------------------
 
 
