@@ -12,7 +12,7 @@ from click.testing import Result
 
 from tests.commands import Command, command_of, golden
 from tests.producer import Waiting, producer, queued
-from tests.system import System, params
+from tests.system import System, params, refusable
 
 GOOD = {"workload": "content-pipeline", "params": params()}
 A = json.dumps({"id": "a", **GOOD})
@@ -31,10 +31,9 @@ def lanekeeper(system: System, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def mixed(system: System, tmp_path: Path) -> Path:
     """Good lines, and one of each kind that goes wrong."""
-    system.fault(route="messages", fault="status", status=400)
     lines = [
         json.dumps({"id": "patient", **GOOD}),
-        json.dumps({"id": "refused", "priority": "high", **GOOD}),
+        json.dumps({"id": "refused", "priority": "high", **GOOD, "params": refusable()}),
         "",
         "not json",
         json.dumps({"id": "stranger", **GOOD, "workload": "nobody"}),
