@@ -26,7 +26,7 @@ IN_LIFECYCLE, IN_RESULTS = "tests/unit/test_lifecycle.py", "tests/unit/test_resu
 IN_RESCUE, IN_LANES, IN_KEY, IN_LIMIT = (
     f"tests/flow/test_{name}.py" for name in ("rescue", "lanes", "key", "spend_limit")
 )
-IN_BREAKER, IN_REFUSALS = "tests/unit/test_breaker.py", "tests/unit/test_refusals.py"
+IN_BREAKER, IN_REFUSALS = "tests/unit/test_breaker.py", "tests/unit/test_refusal_table.py"
 
 
 @dataclass(frozen=True, slots=True)
