@@ -747,7 +747,7 @@ REALTIME = [
         "no call for an answered request",
         LIFECYCLE,
         "begin",
-        '"outcome" in row',
+        '"outcome" in row and "lease_until" not in row',
         f"{IN_LIFECYCLE}::test_a_delivery_in_real_time_does_what_the_row_says",
     ),
     never(
@@ -767,7 +767,7 @@ REALTIME = [
     never(
         "a dead worker's stored answer is found",
         ANSWER,
-        "_deliver",
+        "_answer",
         '"lease_until" in row and self.finish.recover(delivery.request, row)',
         f"{IN_REALTIME}::test_a_worker_that_dies_after_storing_is_finished_without_paying_again",
     ),
@@ -788,9 +788,24 @@ REALTIME = [
     without(
         "the dead letter of a request that was given up",
         ANSWER,
-        "_deliver",
+        "_answer",
         'self._dead_letter(delivery.message, "no-answer")',
         f"{IN_REALTIME}::test_a_request_that_kills_three_workers_ends_in_the_dead_letter_queue",
+    ),
+    without(
+        "a rescue that somebody else ended is booked",
+        FINISH,
+        "booked",
+        'self._book(request, attempt, result["message"])',
+        f"{IN_RESCUE}::test_a_rescue_whose_worker_died_is_on_the_ledger_although_the_batch_answered_first",
+    ),
+    Guard(
+        "an end from elsewhere leaves a rescue its lease",
+        REQUESTS,
+        "_finish",
+        "if is_of_the_lease else []",
+        "",
+        f"{IN_RESCUE}::test_a_rescue_whose_worker_died_is_on_the_ledger_although_the_batch_answered_first",
     ),
     Guard(
         "the dead letter of a request that nobody accepted",
@@ -820,9 +835,9 @@ REALTIME = [
         "the cost is on record before the request ends",
         FINISH,
         "_succeeded",
-        "self.ledger.record([record], now=self.clock())",
+        "cost = self._book(request, attempt, message)",
         "self._end(request, attempt, Outcome.SUCCEEDED, str(message.get('stop_reason')), size, None); "
-        "self.ledger.record([record], now=self.clock())",
+        "cost = self._book(request, attempt, message)",
         f"{IN_REALTIME}::test_a_worker_that_dies_after_storing_is_finished_without_paying_again",
     ),
 ]

@@ -105,13 +105,20 @@ class Answer:
         state = begin(row, now=now)
         if row is None or state is Begin.UNKNOWN:
             return self._dead_letter(delivery.message, "no-row")
-        if state is Begin.DONE:  # one whose content was deleted has nobody's id any more to tell of
-            return "forgotten_at" in row or self.finish.announce(delivery.request, row)
-        if state is Begin.ELSEWHERE:
-            return True
-        if state is Begin.BUSY:
-            lease_left = moments.from_text(row["lease_until"]) - now
-            return self._come_back(delivery.message, math.ceil(lease_left.total_seconds()) + 1)
+        match state:
+            case Begin.DONE:  # one whose content was deleted has nobody's id any more to tell of
+                return "forgotten_at" in row or self.finish.announce(delivery.request, row)
+            case Begin.BOOK:
+                return self.finish.booked(delivery.request, row)
+            case Begin.ELSEWHERE:
+                return True
+            case Begin.BUSY:
+                lease_left = moments.from_text(row["lease_until"]) - now
+                return self._come_back(delivery.message, math.ceil(lease_left.total_seconds()) + 1)
+        return self._answer(delivery, row, state, now)
+
+    def _answer(self, delivery: Delivery, row: Mapping[str, Any], state: Begin, now: datetime) -> bool:
+        """Nobody is at it: what a dead worker has stored is taken first, and only then called anew."""
         if "lease_until" in row and self.finish.recover(delivery.request, row):
             return True
         if self.finish.is_unwanted(delivery.request, row):

@@ -64,6 +64,19 @@ class Finish:
             return self._succeeded(request, attempt, result["message"], len(line) - 1)
         return self._failed(request, attempt, error_type(result), len(line) - 1)
 
+    def booked(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
+        """A worker died over a request that its batch, or its deadline, has ended meanwhile: its call is on the ledger,
+        too."""
+        attempt = Attempt.last_of(row)
+        line = self.spool.find(_answer_key(request, attempt))
+        result = None if line is None else json.loads(line)["result"]
+        if result is None:
+            self.possible_duplicate(request, attempt)
+        elif result["type"] == "succeeded":
+            self._book(request, attempt, result["message"])
+        self.requests.end_lease(request.key, attempt=attempt.number)
+        return self.announce(request, row)
+
     def refused(self, request: RealtimeRequest, attempt: Attempt, error: ClaudeRefusedError) -> bool:
         """The request itself is at fault; Claude's own words lie in S3."""
         body = error.body or {"type": "error", "error": {"type": error.error_type}}
@@ -116,7 +129,10 @@ class Finish:
             deadline=row["deadline"],
             now=now,
         )
-        return self._finish(request, ending)
+        done = self._finish(request, ending)
+        if "lease_until" in row:  # a dead worker's, who has left nothing
+            self.requests.end_lease(request.key, attempt=int(row["attempt"]))
+        return done
 
     def is_unwanted(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
         """Whether its deadline has passed, and with it the wish for an answer."""
@@ -137,6 +153,11 @@ class Finish:
         return line
 
     def _succeeded(self, request: RealtimeRequest, attempt: Attempt, message: Mapping[str, Any], size: int) -> bool:
+        cost = self._book(request, attempt, message)
+        return self._end(request, attempt, Outcome.SUCCEEDED, str(message.get("stop_reason")), size, cost)
+
+    def _book(self, request: RealtimeRequest, attempt: Attempt, message: Mapping[str, Any]) -> Decimal | None:
+        """Puts what an answer has cost onto the ledger, once; returns it."""
         usage, cost = bill_of(message, self.prices, batch=False, at=attempt.started_at)
         record = self._cost_record(
             request,
@@ -151,8 +172,7 @@ class Finish:
         )
         self.ledger.record([record], now=self.clock())
         count("UnpricedModels", int(cost is None))
-        reason = str(message.get("stop_reason"))
-        return self._end(request, attempt, Outcome.SUCCEEDED, reason, size, cost.micro_usd if cost else None)
+        return cost.micro_usd if cost else None
 
     def _failed(self, request: RealtimeRequest, attempt: Attempt, reason: str, size: int) -> bool:
         return self._end(request, attempt, Outcome.FAILED, reason, size, Decimal(0))
@@ -178,12 +198,14 @@ class Finish:
             deadline=attempt.deadline,
         )
         seconds("RealtimeAnswerSeconds", self.waited(attempt))
-        return self._finish(request, ending)
+        return self._finish(request, ending, attempt)
 
-    def _finish(self, request: RealtimeRequest, ending: Ending) -> bool:
+    def _finish(self, request: RealtimeRequest, ending: Ending, attempt: Attempt | None = None) -> bool:
         """Writes the end and tells of it; where another end stands, of that one; of none while the batch goes on."""
         now = self.clock()
         if self.requests.finish_many([ending], now=now) != [True]:
+            if attempt is not None:
+                self.requests.end_lease(request.key, attempt=attempt.number)
             row = self.requests.get(request.key)
             return row is None or not is_over(row) or "forgotten_at" in row or self.announce(request, row)
         count("DeadlinesMissed", int(ending.deadline < moments.to_text(now)))

@@ -97,6 +97,7 @@ class Begin(StrEnum):
     RECOVER = "recover"  # its last worker died: perhaps paid, so look for the answer before paying again
     BUSY = "busy"  # somebody works on it now
     DONE = "done"  # it has its answer
+    BOOK = "book"  # it has its end from elsewhere, and what a worker that died may have paid is not booked
     GIVE_UP = "give-up"  # it has cost enough workers their lives or their time
     ELSEWHERE = "elsewhere"  # its rescue has failed, and its batch goes on with it
     UNKNOWN = "unknown"  # no such row: not accepted by us
@@ -106,12 +107,14 @@ def begin(row: Mapping[str, Any] | None, *, now: datetime) -> Begin:
     """Reads a request's row at the start of a delivery."""
     if row is None:
         return Begin.UNKNOWN
-    if "outcome" in row:
+    if "outcome" in row and "lease_until" not in row:
         return Begin.DONE
-    if row["lane"] == Lane.BATCH and not is_being_rescued(row):
-        return Begin.ELSEWHERE
     if "lease_until" in row and moments.from_text(row["lease_until"]) > now:
         return Begin.BUSY
+    if "outcome" in row:
+        return Begin.BOOK
+    if row["lane"] == Lane.BATCH and not is_being_rescued(row):
+        return Begin.ELSEWHERE
     if lost_leases(row) >= MAX_LOST_LEASES:
         return Begin.GIVE_UP
     return Begin.RECOVER if "lease_until" in row else Begin.ANSWER

@@ -87,6 +87,15 @@ class RequestsTable:
             attempt=attempt,
         )
 
+    def end_lease(self, key: str, *, attempt: int) -> bool:
+        """What an attempt has paid, or may have, is booked, although another one ended the request."""
+        return self._update(
+            key,
+            remove=["lease_until"],
+            when="#attempt = :attempt AND attribute_exists(#outcome)",
+            attempt=attempt,
+        )
+
     def finish_many(self, endings: Iterable[Ending], *, now: datetime) -> list[bool]:
         """Writes terminal states where none stands; a failure only where no other attempt lives.
 
@@ -149,7 +158,10 @@ class RequestsTable:
             else:
                 when += " AND #segment = :segment AND (attribute_not_exists(#rescue) OR #rescue <> :pending)"
                 values = {"segment": ending.segment, "pending": PENDING}
-        return self._update(ending.key, put=ending_fields(ending, now), remove=["lease_until"], when=when, **values)
+        # An end from elsewhere leaves the lease of a rescue: what its worker pays is booked by it, or by who finds it.
+        is_of_the_lease = ending.segment is None and not ending.is_final
+        remove = ["lease_until"] if is_of_the_lease else []
+        return self._update(ending.key, put=ending_fields(ending, now), remove=remove, when=when, **values)
 
     def _leave(self, ending: Ending, now: datetime) -> bool:
         """An end that could not be written: the other attempt has the last word, unless it ended between two looks."""

@@ -392,6 +392,36 @@ def test_a_message_for_a_rescue_that_has_failed_is_not_called_again(system: Syst
     assert system.executed() == 0
 
 
+@pytest.mark.parametrize(
+    ("service", "call", "booked"),
+    [
+        pytest.param("s3", "s3.PutObject", "possible_duplicate", id="its-answer-unseen"),
+        pytest.param("dynamodb", "dynamodb.PutItem", "rescue", id="its-answer-stored"),
+    ],
+)
+def test_a_rescue_whose_worker_died_is_on_the_ledger_although_the_batch_answered_first(
+    system: System, service: str, call: str, booked: str
+) -> None:
+    (asked,) = opened(system)
+    system.tick(in_seconds=NEAR)
+    system.crash(connections.s3() if service == "s3" else dynamo.client(), call)
+    with pytest.raises(Killed):
+        system.deliver("RealtimeQueue")
+    system.emulator.world.clock.advance(12 * 3600)
+    system.tick()
+    system.deliver("CollectQueue")
+    before = row(system, asked)
+    system.pass_time(600)
+    system.make_visible("RealtimeQueue")
+    system.run()
+
+    assert system.executed() == 2
+    assert [item["kind"] for item in sorted(system.items("LedgerTable"), key=lambda item: item["kind"])] == sorted(
+        ["answer", booked]
+    )
+    assert row(system, asked) == {name: value for name, value in before.items() if name != "lease_until"}
+
+
 def test_a_collector_that_died_over_a_further_round_follows_the_index_that_it_wrote(system: System) -> None:
     """Rescued between the crash and the repeat: who travels was decided by the first."""
     first, second = opened(system, count=2)

@@ -94,6 +94,8 @@ def lease(seconds: int, **fields: Any) -> dict[str, Any]:
         pytest.param(None, Begin.UNKNOWN, id="no-row"),
         pytest.param({}, Begin.ANSWER, id="fresh"),
         pytest.param({"outcome": "succeeded"}, Begin.DONE, id="answered"),
+        pytest.param(lease(1, outcome="succeeded"), Begin.BUSY, id="answered-elsewhere-meanwhile"),
+        pytest.param(lease(-1, outcome="succeeded"), Begin.BOOK, id="answered-elsewhere-and-its-worker-dead"),
         pytest.param(lease(1), Begin.BUSY, id="leased"),
         pytest.param(lease(-1), Begin.RECOVER, id="lease-over"),
         pytest.param(lease(-1, lost_leases=2), Begin.GIVE_UP, id="third-lease-over"),
