@@ -1,5 +1,6 @@
 """What the template says of our functions: who consumes what, how much at once, for how long, in which environment."""
 
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -20,10 +21,21 @@ def consumers() -> dict[str, tuple[str, int]]:
 
 
 @cache
+def concurrency(queue: str) -> int:
+    """How many invocations a queue has at once, at most."""
+    return int(_value(_mapping(queue)["ScalingConfig"]["MaximumConcurrency"]))
+
+
+@cache
+def window(queue: str) -> timedelta:
+    """How long Lambda waits for more messages before it invokes."""
+    return timedelta(seconds=_mapping(queue).get("MaximumBatchingWindowInSeconds", 0))
+
+
+@cache
 def timeout(function: str) -> float:
     """Seconds that an invocation may take."""
-    value = _of_type("AWS::Lambda::Function")[function]["Timeout"]
-    return float(value if isinstance(value, int) else parameter(value["Ref"]))
+    return float(_value(_of_type("AWS::Lambda::Function")[function]["Timeout"]))
 
 
 @cache
@@ -34,6 +46,18 @@ def environment(function: str) -> dict[str, str]:
 @cache
 def settle_seconds() -> float:
     return float(parameter("SettleSeconds"))
+
+
+def _value(given: Any) -> Any:
+    return parameter(given["Ref"]) if isinstance(given, dict) else given
+
+
+def _mapping(queue: str) -> dict[str, Any]:
+    return next(
+        each
+        for each in _of_type("AWS::Lambda::EventSourceMapping").values()
+        if each["EventSourceArn"]["Fn::GetAtt"][0] == queue
+    )
 
 
 def parameter(name: str) -> Any:

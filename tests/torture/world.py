@@ -119,17 +119,19 @@ class World:
 
     def deliver(self, queue: str) -> bool:
         """One poll of a queue by its function; False where nothing was visible."""
-        function, most = deployed.consumers()[queue]
-        records = self.account.sqs.receive(queue, most)
-        if not records:
-            return False
-        answer = self.invoke(function, {"Records": records})
+        records = self.account.sqs.receive(queue, deployed.consumers()[queue][1])
+        if records:
+            self.hand_over(queue, records)
+        return bool(records)
+
+    def hand_over(self, queue: str, records: list[dict[str, Any]]) -> None:
+        """Invokes the queue's function with what was received; what it has dealt with leaves the queue."""
+        answer = self.invoke(deployed.consumers()[queue][0], {"Records": records})
         if answer is not None:
             failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
             for record in records:
                 if record["messageId"] not in failed:
                     self.account.sqs.done(queue, record)
-        return True
 
     def _deliver_all(self) -> int:
         return sum(self.deliver(queue) for queue in deployed.consumers())
