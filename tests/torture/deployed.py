@@ -36,6 +36,7 @@ def settle_seconds() -> float:
     return float(parameter("SettleSeconds"))
 
 
+@cache
 def parameter(name: str) -> Any:
     return PARAMETERS.get(name, stack.translated()["Parameters"][name].get("Default"))
 
