@@ -1,6 +1,7 @@
-"""Claude behind the real client: requests in virtual time, misbehaviour on demand, and the truth about every bill.
+"""Claude in virtual time: misbehaviour on demand, and the truth about every bill.
 
-Our own `lanekeeper.claude` and the `anthropic` client run as they are; only the wire ends here.
+Our own `lanekeeper.claude` runs as it is. `connect` puts the official client before it; `install` takes a short cut
+past that, for runs by the thousand.
 """
 
 import json
@@ -16,11 +17,12 @@ import pytest
 
 from lanekeeper import claude as edge
 from lanekeeper import secret
-from tests.standins.claude_faults import Fault, Faults, error_response, failing
+from tests.standins.claude_client import URL, Client
+from tests.standins.claude_faults import Fault, Faults, error_reply, failing
 from tests.standins.claude_truth import Truth, message_for
+from tests.standins.claude_wire import Call, Reply, call_of, document, response_of
 from tests.standins.wire import Wire
 
-URL = "https://claude.test"
 BATCHES = "/v1/messages/batches"
 
 
@@ -60,19 +62,23 @@ class Claude:
 
     def connect(self) -> anthropic.Anthropic:
         """A client as lanekeeper.claude makes it."""
-        transport = httpx2.Client(transport=httpx2.MockTransport(self._serve))
+        transport = httpx2.MockTransport(lambda request: response_of(self.serve(call_of(request))))
         return anthropic.Anthropic(
             api_key="sk-test",
             base_url=URL,
             max_retries=0,
             timeout=60,
-            http_client=transport,
+            http_client=httpx2.Client(transport=transport),
             open_telemetry=False,
         )
 
+    def short_cut(self) -> Client:
+        """The same without the official client's own work."""
+        return Client(self.serve)
+
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Whoever connects to Claude gets a client to here."""
-        client = self.connect()
+        """Whoever connects to Claude gets to here, by the short cut."""
+        client = self.short_cut()
         for module in (edge, secret):
             monkeypatch.setattr(module, "connect", lambda *_: client)
 
@@ -93,59 +99,63 @@ class Claude:
 
     # the wire
 
-    def _serve(self, request: httpx2.Request) -> httpx2.Response:
-        call, deed = self._route(request)
-        self.settle()
-        fault = self.faults.next(call)
-        body = request.content
-        if fault is not None and fault.before:
-            return failing(fault, self.pass_time, request)
-        length = request.headers.get("content-length")
-        if length is not None and int(length) != len(body):
-            raise httpx2.LocalProtocolError("the body is not as long as its header says")
-        response = self.wire.call(f"claude.{call}", {"body": body, "path": request.url.path}, lambda: deed(fault))
-        return failing(fault, self.pass_time, request) if fault is not None and fault.after else response
+    def serve(self, call: Call) -> Reply:
+        """What a call is answered with; raises httpx2's errors where the connection fails."""
+        name, deed = self._route(call)
+        fault = None
 
-    def _route(self, request: httpx2.Request) -> tuple[str, Callable[[Fault | None], httpx2.Response]]:
-        path, query = request.url.path, request.url.params
-        batch_id, _, rest = path.removeprefix(BATCHES).lstrip("/").partition("/")
-        match request.method, path, rest:
+        def effect() -> Reply:
+            nonlocal fault
+            self.settle()
+            fault = self.faults.next(name)
+            if fault is not None and fault.before:
+                return failing(fault, self.pass_time, call.timeout)
+            if call.length is not None and call.length != len(call.body):
+                raise httpx2.LocalProtocolError("the body is not as long as its header says")
+            return deed(fault)
+
+        reply = self.wire.call(f"claude.{name}", {"body": call.body, "path": call.path}, effect)
+        return failing(fault, self.pass_time, call.timeout) if fault is not None and fault.after else reply
+
+    def _route(self, call: Call) -> tuple[str, Callable[[Fault | None], Reply]]:
+        batch_id, _, rest = call.path.removeprefix(BATCHES).lstrip("/").partition("/")
+        match call.method, call.path, rest:
             case "POST", "/v1/messages", _:
-                return "Messages", lambda _: self._message(json.loads(request.content))
+                return "Messages", lambda _: self._message(json.loads(call.body))
             case "POST", "/v1/messages/count_tokens", _:
-                return "CountTokens", lambda _: self._count(json.loads(request.content))
+                return "CountTokens", lambda _: self._count(json.loads(call.body))
             case "POST", p, _ if p == BATCHES:
-                return "Create", lambda _: self._create(json.loads(request.content)["requests"])
+                return "Create", lambda _: self._create(json.loads(call.body)["requests"])
             case "GET", p, _ if p == BATCHES:
-                return "List", lambda _: self._list(int(query.get("limit", 20)), query.get("after_id"))
+                return "List", lambda _: self._list(int(call.query.get("limit", 20)), call.query.get("after_id"))
             case "GET", _, "":
                 return "Retrieve", lambda _: self._found(batch_id, self._document)
             case "GET", _, "results":
                 return "Results", lambda fault: self._found(batch_id, lambda made: self._results(made, fault))
             case "POST", _, "cancel":
                 return "Cancel", lambda _: self._found(batch_id, self._cancel)
-        raise NotImplementedError(f"{request.method} {path}")
+        raise NotImplementedError(f"{call.method} {call.path}")
 
     # the calls
 
-    def _message(self, params: dict[str, Any]) -> httpx2.Response:
+    def _message(self, params: dict[str, Any]) -> Reply:
         self.pass_time(self.delays.message)
         outcome = self.truth.outcome_in_realtime(params)
         if outcome != "succeeded":
-            return error_response(400, outcome)
+            return error_reply(400, outcome)
         message = message_for(params, batch=False)
         self.truth.bill(params, message, batch=False, at=self.clock())
-        return httpx2.Response(200, json=message)
+        return document(message)
 
-    def _count(self, prompt: dict[str, Any]) -> httpx2.Response:
+    def _count(self, prompt: dict[str, Any]) -> Reply:
         if self.truth.is_bad_prompt(prompt):
-            return error_response(400, "invalid_request_error")
-        return httpx2.Response(200, json={"input_tokens": len(str(prompt)) // 4})
+            return error_reply(400, "invalid_request_error")
+        return document({"input_tokens": len(str(prompt)) // 4})
 
-    def _create(self, requests: list[dict[str, Any]]) -> httpx2.Response:
+    def _create(self, requests: list[dict[str, Any]]) -> Reply:
         rows = [(each["custom_id"], each["params"]) for each in requests]
         if not rows or len({name for name, _ in rows}) < len(rows):
-            return error_response(400, "invalid_request_error")
+            return error_reply(400, "invalid_request_error")
         now = self.clock()
         made = Made(
             id=f"msgbatch_{len(self.batches):06}",
@@ -156,34 +166,35 @@ class Claude:
         self.batches.append(made)
         return self._document(made)
 
-    def _list(self, limit: int, after_id: str | None) -> httpx2.Response:
+    def _list(self, limit: int, after_id: str | None) -> Reply:
         shown = self.clock() - timedelta(seconds=self.delays.listed)
         newest = [made for made in reversed(self.batches) if made.created_at <= shown]
         ids = [made.id for made in newest]
         start = ids.index(after_id) + 1 if after_id in ids else 0
         page = newest[start : start + limit]
         data = [self._describe(made) for made in page]
-        return httpx2.Response(200, json={"data": data, "has_more": len(newest) > start + limit})
+        return document({"data": data, "has_more": len(newest) > start + limit})
 
-    def _found(self, batch_id: str, answer: Callable[[Made], httpx2.Response]) -> httpx2.Response:
+    def _found(self, batch_id: str, answer: Callable[[Made], Reply]) -> Reply:
         made = self.batch(batch_id)
         if made is None or self.clock() < made.created_at + timedelta(seconds=self.delays.found):
-            return error_response(404, "not_found_error")
+            return error_reply(404, "not_found_error")
         return answer(made)
 
-    def _document(self, made: Made) -> httpx2.Response:
-        return httpx2.Response(200, json=self._describe(made))
+    def _document(self, made: Made) -> Reply:
+        return document(self._describe(made))
 
-    def _results(self, made: Made, fault: Fault | None) -> httpx2.Response:
+    def _results(self, made: Made, fault: Fault | None) -> Reply:
         if made.results is None or self.clock() < made.ends_at + timedelta(seconds=self.delays.results):
-            return error_response(404, "not_found_error")
+            return error_reply(404, "not_found_error")
         rows = [json.dumps(row).encode() + b"\n" for row in made.results]
         self.random.shuffle(rows)
         return self.faults.spoil(rows, fault)
 
-    def _cancel(self, made: Made) -> httpx2.Response:
-        if made.results is None:
-            made.canceled, made.ends_at = True, min(made.ends_at, self.clock() + timedelta(seconds=30))
+    def _cancel(self, made: Made) -> Reply:
+        if made.results is not None:
+            return error_reply(400, "invalid_request_error")
+        made.canceled, made.ends_at = True, min(made.ends_at, self.clock() + timedelta(seconds=30))
         return self._document(made)
 
     def _describe(self, made: Made) -> dict[str, Any]:

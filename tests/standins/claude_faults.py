@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx2
 
+from tests.standins.claude_wire import Reply, document
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
@@ -46,44 +48,37 @@ class Faults:
                 return fault
         return self.draw(call) if self.draw is not None else None
 
-    def spoil(self, rows: list[bytes], fault: Fault | None) -> httpx2.Response:
+    def spoil(self, rows: list[bytes], fault: Fault | None) -> Reply:
         """The results' answer, as the fault has it."""
         match fault.how if fault is not None else "":
             case "cut":
-                return httpx2.Response(200, content=_blocks([b"".join(rows)[:-7]]))
+                return Reply(200, [b"".join(rows)[:-7]])
             case "short":
-                return httpx2.Response(200, content=_blocks(rows[1:]))
+                return Reply(200, rows[1:])
             case "doubled":
-                return httpx2.Response(200, content=_blocks([rows[0], *rows]))
+                return Reply(200, [rows[0], *rows])
             case "broken":
-                return httpx2.Response(200, content=_broken(rows[: len(rows) // 2]))
-        return httpx2.Response(200, content=_blocks(rows))
+                return Reply(200, _broken(rows[: len(rows) // 2]))
+        return Reply(200, rows)
 
 
-def failing(fault: Fault, pass_time: Callable[[float], None], request: httpx2.Request) -> httpx2.Response:
+def failing(fault: Fault, pass_time: Callable[[float], None], timeout: float) -> Reply:
     """Raises, or returns the error that takes the answer's place."""
     match fault.how:
         case "unreachable":
-            raise httpx2.ConnectError("unreachable", request=request)
+            raise httpx2.ConnectError("unreachable")
         case "drop":
-            raise httpx2.ReadError("dropped", request=request)
+            raise httpx2.ReadError("dropped")
         case "hang":
-            pass_time(float(request.extensions["timeout"]["read"]))
-            raise httpx2.ReadTimeout("too slow", request=request)
-    return error_response(fault.status, fault.kind, code=fault.code, retry_after=fault.retry_after)
+            pass_time(timeout)
+            raise httpx2.ReadTimeout("too slow")
+    return error_reply(fault.status, fault.kind, code=fault.code, retry_after=fault.retry_after)
 
 
-def error_response(
-    status: int, kind: str, *, code: str | None = None, retry_after: float | None = None
-) -> httpx2.Response:
+def error_reply(status: int, kind: str, *, code: str | None = None, retry_after: float | None = None) -> Reply:
     error = {"type": kind, "message": "no"} | ({"details": {"error_code": code}} if code else {})
     headers = {} if retry_after is None else {"retry-after": str(retry_after)}
-    document = {"type": "error", "error": error, "request_id": "req_test"}
-    return httpx2.Response(status, json=document, headers=headers)
-
-
-def _blocks(rows: list[bytes]) -> Iterator[bytes]:
-    yield from rows
+    return document({"type": "error", "error": error, "request_id": "req_test"}, status, headers)
 
 
 def _broken(rows: list[bytes]) -> Iterator[bytes]:

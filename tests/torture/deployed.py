@@ -60,6 +60,7 @@ def _mapping(queue: str) -> dict[str, Any]:
     )
 
 
+@cache
 def parameter(name: str) -> Any:
     return PARAMETERS.get(name, stack.translated()["Parameters"][name].get("Default"))
 
