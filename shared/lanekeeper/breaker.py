@@ -15,7 +15,8 @@ from lanekeeper.refusals import TIMES_ALONE, Remedy
 
 IN_A_ROW = 10
 FOR_AT_LEAST = timedelta(seconds=10)  # a busy lane fails ten times in a second, and that is no outage yet
-FIRST, LONGEST = 60, 300  # seconds that a lane stays open
+FIRST, LONGEST = 60, 120  # seconds that a lane stays open: an hour's backlog has to be gone ten minutes after an outage
+BACK_FIRST, BACK_LAST = 60, 300  # seconds until a message that met an open lane comes again: they must not come at once
 ABANDONED = timedelta(minutes=15)  # a lane with work in it is probed sooner
 
 
@@ -79,7 +80,7 @@ def shut_until(breaker: Breaker) -> str:
 
 def back_in(jitter: float) -> int:
     """Seconds until a message that met an open lane comes again; `jitter` is a number from 0 to 1."""
-    return round(FIRST + (LONGEST - FIRST) * jitter)
+    return round(BACK_FIRST + (BACK_LAST - BACK_FIRST) * jitter)
 
 
 def probing(breaker: Breaker, until: datetime) -> Breaker:

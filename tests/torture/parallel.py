@@ -78,8 +78,10 @@ class ParallelWorld(World):
 
     def is_at_rest(self) -> bool:
         """Whether nothing goes on, lies in a queue, or waits for a tick."""
+        if self.waiting:
+            return False
         queues = (self.account.sqs.messages(queue) for queue in deployed.consumers())
-        return not self.waiting and not any(queues) and not any(self.open_rows())
+        return not any(queues) and not any(self.open_rows())
 
     def _following(self) -> datetime:
         moments = [self.next_tick]

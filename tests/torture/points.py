@@ -1,6 +1,7 @@
 """The places at which a process can die: before and after every remote call of a scenario."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,3 +90,8 @@ def at(world: World, point: Point, deed: Callable[[World], None]) -> None:
 def replay(test: str, point: Point) -> str:
     """The one line that repeats this run."""
     return f"TORTURE_SEED={SEED} TORTURE_AT={point} python -m pytest -q {Path(test).relative_to(Path.cwd())}"
+
+
+def show(figure: str) -> None:
+    """A measured figure, seen with `pytest -s`."""
+    sys.stdout.write(f"\n{figure}\n")

@@ -78,13 +78,13 @@ def test_what_a_person_must_end_holds_a_lane_at_once_with_its_reason() -> None:
     assert gate(breaker, at(60)) is Gate.PROBE
 
 
-def test_a_failed_try_holds_the_lane_for_twice_as_long_up_to_five_minutes() -> None:
+def test_a_failed_try_holds_the_lane_for_twice_as_long_up_to_two_minutes() -> None:
     breaker, now, held = fail(Breaker(), PERSONAL), 0.0, []
     for _ in range(5):
         held.append(breaker.open_seconds)
         now += breaker.open_seconds
         breaker = fail(breaker, second=now)
-    assert held == [60, 120, 240, 300, 300]
+    assert held == [60, 120, 120, 120, 120]
 
 
 def test_a_try_that_succeeds_opens_the_way_and_forgets_the_failures() -> None:
