@@ -16,16 +16,20 @@ _Answer = TypeVar("_Answer")
 class Wire:
     """Listeners hear `("dynamodb.PutItem", arguments)` around each call, and may raise.
 
-    What `before` raises keeps the call from happening; what `after` raises loses the answer of one that happened.
+    What `before` raises keeps the call from happening; what `after` raises loses the answer of one that happened. Where
+    `again` says so, boto3 has lost the first answer and got a second one.
     """
 
     before: list[Listener] = field(default_factory=list)
     after: list[Listener] = field(default_factory=list)
+    again: Callable[[str], bool] = lambda _: False
 
     def call(self, name: str, arguments: Mapping[str, Any], effect: Callable[[], _Answer]) -> _Answer:
         for listener in list(self.before):
             listener(name, arguments)
         answer = effect()
+        if self.again(name):
+            answer = effect()
         for listener in list(self.after):
             listener(name, arguments)
         return answer

@@ -1,45 +1,30 @@
 """The whole system in virtual time: the real handlers, invoked as Lambda would, on stand-ins of AWS and Claude."""
 
-import importlib
 import json
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 
 import pytest
 
-from functions.realtime_invoker import answer as realtime_answer
 from lanekeeper import clock, moments
 from lanekeeper.identity import request_key
 from lanekeeper.models import BatchState
+from lanekeeper.policy import Registry
+from lanekeeper.registry import deployed_registry
 from lanekeeper.telemetry import logger, metrics
-from tests import stack
 from tests.standins.account import Account
 from tests.standins.claude import Claude
-from tests.system import Context, Killed
+from tests.system import Killed
 from tests.torture import deployed
+from tests.torture.process import Invocation, deploy, handler_of, isolate
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 CALL_SECONDS = 0.005  # that every remote call takes
 MINUTE = timedelta(minutes=1)
-
-
-@dataclass
-class Invocation(Context):
-    """A Lambda context whose time passes by the world's clock."""
-
-    world: "World | None" = None
-    ends_at: datetime = START
-    is_dead: bool = False
-    is_paused: bool = False  # it slept, and outlived its time
-
-    def get_remaining_time_in_millis(self) -> int:
-        assert self.world is not None
-        return round((self.ends_at - self.world.now).total_seconds() * 1000)
 
 
 @dataclass(frozen=True)
@@ -65,6 +50,10 @@ class World:
     running: list[Invocation] = field(default_factory=list)  # the innermost last
     raised: list[str] = field(default_factory=list)  # errors that a handler let through
     ticks: int = 0
+    registry: Registry = field(default_factory=deployed_registry)
+    settings: dict[str, str] = field(default_factory=dict)  # in the place of what the template says
+    skew: Callable[[], timedelta] = lambda: timedelta(0)  # how far a new process's clock is off
+    expected: Callable[[Exception], bool] = lambda _: False  # errors that a handler may let through
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -78,10 +67,11 @@ class World:
         """Puts this world in the place of AWS, Claude, the clock and chance."""
         self.account.install(monkeypatch)
         self.claude.install(monkeypatch)
-        monkeypatch.setattr(clock, "now", lambda: self.now)
+        monkeypatch.setattr(clock, "now", self.own_time)
         monkeypatch.setattr(os, "urandom", self.random.randbytes)
         monkeypatch.setattr(random, "random", self.random.random)
-        monkeypatch.setattr(realtime_answer, "ThreadPoolExecutor", OneByOne)
+        isolate(monkeypatch)
+        deploy(monkeypatch, self.registry)
         monkeypatch.setattr(logger._logger, "disabled", True)
         monkeypatch.setattr(metrics.provider, "flush_metrics", lambda **_: metrics.provider.clear_metrics())
         for function in ("PollerFunction", *(function for function, _ in deployed.consumers().values())):
@@ -91,42 +81,60 @@ class World:
     # in
 
     def ask(
-        self, request_id: str, params: Mapping[str, Any], *, workload: str = "content-pipeline", **more: Any
+        self,
+        request_id: str,
+        params: Mapping[str, Any],
+        *,
+        workload: str = "content-pipeline",
+        delay: float = 0,
+        **more: Any,
     ) -> str:
-        """A producer sends a request; the message's body."""
+        """A producer sends a request, its params in a `params_object` or in the message; the message's body."""
         self.asked.append(Asked(request_id, workload, params))
-        body = json.dumps({"id": request_id, "workload": workload, "params": params, **more})
-        self.account.sqs.place("RequestQueue", body)
+        content = {} if "params_object" in more else {"params": params}
+        body = json.dumps({"id": request_id, "workload": workload, **content, **more})
+        self.account.sqs.place("RequestQueue", body, delay)
         return body
 
     # on
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """Runs a handler in its own environment; None where it died or raised."""
-        os.environ.update(deployed.environment(function))
+        os.environ.update(deployed.environment(function) | self.settings)
         seconds = deployed.timeout(function)
-        invocation = Invocation(function, seconds, world=self, ends_at=self.now + timedelta(seconds=seconds))
+        invocation = Invocation(
+            function_name=function,
+            seconds=seconds,
+            clock=lambda: self.now,
+            ends_at=self.now + timedelta(seconds=seconds),
+            event=event,
+            skew=self.skew(),
+        )
         self.running.append(invocation)
         try:
-            return _handler(function)(event, invocation)
+            return handler_of(function)(event, invocation)
         except Killed:
             return None
         except Exception as error:  # noqa: BLE001 - as Lambda does: the event comes again
-            self.raised.append(f"{function}: {type(error).__name__}: {error}")
+            if not self.expected(error):
+                self.raised.append(f"{function}: {type(error).__name__}: {error}")
             return None
         finally:
             self.running.pop()
 
     def deliver(self, queue: str) -> bool:
         """One poll of a queue by its function; False where nothing was visible."""
-        records = self.account.sqs.receive(queue, deployed.consumers()[queue][1])
-        if records:
-            self.hand_over(queue, records)
-        return bool(records)
+        _, most = deployed.consumers()[queue]
+        records = self.account.sqs.receive(queue, most)
+        if not records:
+            return False
+        self.hand_over(queue, records)
+        return True
 
     def hand_over(self, queue: str, records: list[dict[str, Any]]) -> None:
-        """Invokes the queue's function with what was received; what it has dealt with leaves the queue."""
-        answer = self.invoke(deployed.consumers()[queue][0], {"Records": records})
+        """One invocation with these messages; those that it has dealt with are gone."""
+        function, _ = deployed.consumers()[queue]
+        answer = self.invoke(function, {"Records": records})
         if answer is not None:
             failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
             for record in records:
@@ -162,7 +170,7 @@ class World:
 
     def _happen(self, end: datetime) -> bool:
         """What is visible is received, then time jumps to the next happening; False where there is none."""
-        while self._deliver_all():
+        while self.now < end and self._deliver_all():
             pass
         message, tick = self._next_message(), self._next_tick()
         following = min(filter(None, (message, tick)), default=None)
@@ -172,6 +180,10 @@ class World:
         if following == tick and tick <= end:
             self.tick()
         return True
+
+    def own_time(self) -> datetime:
+        """What the process that runs takes for the time."""
+        return self.now + self.running[-1].skew if self.running else self.now
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -224,25 +236,3 @@ def _next_deadline(row: Mapping[str, Any]) -> datetime:
     return moments.from_text(
         row.get("deadlines_due_at") or moments.to_text(moments.from_text(row["deadline"]) - margin)
     )
-
-
-class OneByOne:
-    """In place of a pool of threads: the same work in an order that can be repeated."""
-
-    def __init__(self, **_: Any) -> None:
-        pass
-
-    def __enter__(self) -> "OneByOne":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def map(self, function: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
-        return [function(value) for value in values]
-
-
-@cache
-def _handler(function: str) -> Callable[..., Any]:
-    module, _, name = stack.handler_of(function).rpartition(".")
-    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
