@@ -15,7 +15,8 @@ from greenlet import getcurrent, greenlet
 from functions.realtime_invoker import answer as realtime_answer
 from lanekeeper import lanes
 from tests.torture import deployed
-from tests.torture.world import MINUTE, START, Invocation, World
+from tests.torture.process import Invocation
+from tests.torture.world import MINUTE, START, World
 
 
 class Task(greenlet):
@@ -31,6 +32,7 @@ class ParallelWorld(World):
     waiting: list[tuple[datetime, int, Task]] = field(default_factory=list)  # a heap
     in_work: Counter[str] = field(default_factory=Counter)  # invocations by queue
     next_tick: datetime = START + MINUTE
+    ticks_at_once: int = 1  # a schedule may fire twice
     main: greenlet = field(default_factory=getcurrent)
     _numbers: Iterable[int] = field(default_factory=itertools.count)
 
@@ -70,7 +72,8 @@ class ParallelWorld(World):
             self.now = max(self.now, self._following())
             if self.next_tick <= self.now:
                 self.next_tick += MINUTE
-                self.spawn(self.tick)
+                for _ in range(self.ticks_at_once):
+                    self.spawn(self.tick)
             elif self.waiting and self.waiting[0][0] <= self.now:
                 task = heapq.heappop(self.waiting)[2]
                 self.running = task.running

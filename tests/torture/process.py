@@ -29,6 +29,7 @@ class Invocation(Context):
     ends_at: datetime
     event: Mapping[str, Any] = field(default_factory=dict)
     skew: timedelta = timedelta(0)  # how far its own clock is off
+    dies_in: int = 0  # sides of remote calls until it does; 0 for one that lives
     is_dead: bool = False
     is_paused: bool = False  # it slept, and outlived its time
     paused_seconds: float = 0

@@ -53,12 +53,14 @@ class World:
     registry: Registry = field(default_factory=deployed_registry)
     settings: dict[str, str] = field(default_factory=dict)  # in the place of what the template says
     skew: Callable[[], timedelta] = lambda: timedelta(0)  # how far a new process's clock is off
+    fate: Callable[[], int] = lambda: 0  # how many sides of remote calls a new process lives to see; 0 for all
     expected: Callable[[Exception], bool] = lambda _: False  # errors that a handler may let through
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.account = Account(clock=lambda: self.now)
-        self.account.wire.before.append(self._alive)
+        self.account.wire.before += [self._alive, self._age]
+        self.account.wire.after.append(self._age)
         self.claude = Claude(
             clock=lambda: self.now, random=self.random, wire=self.account.wire, pass_time=self.pass_time
         )
@@ -109,6 +111,7 @@ class World:
             ends_at=self.now + timedelta(seconds=seconds),
             event=event,
             skew=self.skew(),
+            dies_in=self.fate(),
         )
         self.running.append(invocation)
         try:
@@ -209,6 +212,12 @@ class World:
             self.running[-1].is_dead = True
         if self.running[-1].is_dead:
             raise Killed(call)
+
+    def _age(self, call: str, _: Mapping[str, Any]) -> None:
+        if self.running and self.running[-1].dies_in:
+            self.running[-1].dies_in -= 1
+            if not self.running[-1].dies_in:
+                self.kill(call)
 
     def _next_message(self) -> datetime | None:
         visible = [self.account.sqs.next_visible(queue) for queue in deployed.consumers()]
