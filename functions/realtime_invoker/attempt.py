@@ -17,6 +17,7 @@ class Attempt:
     started_at: datetime
     accepted_at: str
     deadline: str
+    lane: str  # of its row: the first decision, also of what is rescued from a batch
     lost_before: int  # attempts before it that ended without an answer
     is_rescue: bool  # its batch would be too late
     is_told: bool  # that its deadline will hardly be met
@@ -40,6 +41,7 @@ class Attempt:
         return {
             "accepted_at": row.get("rescued_at", row["accepted_at"]),
             "deadline": row["deadline"],
+            "lane": row["lane"],
             "is_rescue": "rescue" in row,
             "is_told": "endangered_at" in row,
         }

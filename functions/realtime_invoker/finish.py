@@ -112,7 +112,7 @@ class Finish:
                 request_id=request.id,
                 workload=request.workload,
                 deadline=attempt.deadline,
-                lane=Lane.REALTIME,
+                lane=attempt.lane,
             )
             self.bus.send([told])
         count("DeadlinesEndangered", int(self.requests.note_endangered(request.key, now=self.clock())))
@@ -129,7 +129,7 @@ class Finish:
             deadline=row["deadline"],
             now=now,
         )
-        done = self._finish(request, ending)
+        done = self._finish(request, ending, lane=row["lane"])
         if "lease_until" in row:  # a dead worker's, who has left nothing
             self.requests.end_lease(request.key, attempt=int(row["attempt"]))
         return done
@@ -198,10 +198,11 @@ class Finish:
             deadline=attempt.deadline,
         )
         seconds("RealtimeAnswerSeconds", self.waited(attempt))
-        return self._finish(request, ending, attempt)
+        return self._finish(request, ending, lane=attempt.lane, attempt=attempt)
 
-    def _finish(self, request: RealtimeRequest, ending: Ending, attempt: Attempt | None = None) -> bool:
-        """Writes the end and tells of it; where another end stands, of that one; of none while the batch goes on."""
+    def _finish(self, request: RealtimeRequest, ending: Ending, *, lane: str, attempt: Attempt | None = None) -> bool:
+        """Writes the end and tells of it, as a repeat will by the row; where another end stands, of that one; of none
+        while the batch goes on."""
         now = self.clock()
         if self.requests.finish_many([ending], now=now) != [True]:
             if attempt is not None:
@@ -213,7 +214,7 @@ class Finish:
         row = ending_fields(ending, now) | {
             "request_key": request.key,
             "workload": request.workload,
-            "lane": Lane.REALTIME.value,
+            "lane": lane,
         }
         return self.announce(request, row)
 

@@ -74,6 +74,19 @@ def test_a_request_whose_batch_is_too_slow_is_answered_in_real_time_before_its_d
     assert paid(system) == system.billed()
 
 
+def test_a_rescues_event_says_the_same_when_it_is_told_again(system: System) -> None:
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    (asked,) = opened(system)
+    system.tick(in_seconds=NEAR)
+    system.run()
+    system.ask(id=asked, max_latency_minutes=SOON)
+    system.run()
+
+    first, again = told(heard, "RequestCompleted")
+    assert first == again
+    assert first["lane"] == row(system, asked)["lane"]
+
+
 def test_before_its_time_nothing_is_rescued(system: System) -> None:
     (asked,) = opened(system)
     system.tick(in_seconds=NEAR - 60)
