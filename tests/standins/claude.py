@@ -5,6 +5,7 @@ past that, for runs by the thousand.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -44,9 +45,10 @@ class Made:
     id: str
     created_at: datetime
     ends_at: datetime
-    rows: list[tuple[str, dict[str, Any]]]  # custom_id and params
+    rows: list[tuple[str, dict[str, Any]]]  # custom_id and params; until it has ended
     canceled: bool = False
-    results: list[dict[str, Any]] | None = None  # once it has ended
+    results: list[bytes] | None = None  # a line each, once it has ended
+    counts: Counter[str] = field(default_factory=Counter)  # of the results, by type
 
 
 @dataclass
@@ -59,6 +61,8 @@ class Claude:
     faults: Faults = field(default_factory=Faults)
     truth: Truth = field(default_factory=Truth)
     batches: list[Made] = field(default_factory=list)  # oldest first
+    _by_id: dict[str, Made] = field(default_factory=dict)
+    _going_on: list[Made] = field(default_factory=list)
 
     def connect(self) -> anthropic.Anthropic:
         """A client as lanekeeper.claude makes it."""
@@ -83,19 +87,23 @@ class Claude:
             monkeypatch.setattr(module, "connect", lambda *_: client)
 
     def batch(self, batch_id: str) -> Made | None:
-        return next((made for made in self.batches if made.id == batch_id), None)
+        return self._by_id.get(batch_id)
 
     def next_end(self) -> datetime | None:
         """When the next batch ends of those that have not."""
         now = self.clock()
-        return min((made.ends_at for made in self.batches if made.ends_at > now), default=None)
+        return min((made.ends_at for made in self._going_on if made.ends_at > now), default=None)
 
     def settle(self) -> None:
         """Ends every batch whose time has come: only then is anything billed."""
         now = self.clock()
-        for made in self.batches:
-            if made.results is None and made.ends_at <= now:
-                made.results = [self._row(made, name, params) for name, params in made.rows]
+        ended = [made for made in self._going_on if made.ends_at <= now]
+        for made in ended:
+            rows = [self._row(made, name, params) for name, params in made.rows]
+            made.counts.update(row["result"]["type"] for row in rows)
+            made.results = [json.dumps(row).encode() + b"\n" for row in rows]
+            made.rows = []
+            self._going_on.remove(made)
 
     # the wire
 
@@ -164,6 +172,8 @@ class Claude:
             rows=rows,
         )
         self.batches.append(made)
+        self._going_on.append(made)
+        self._by_id[made.id] = made
         return self._document(made)
 
     def _list(self, limit: int, after_id: str | None) -> Reply:
@@ -187,7 +197,7 @@ class Claude:
     def _results(self, made: Made, fault: Fault | None) -> Reply:
         if made.results is None or self.clock() < made.ends_at + timedelta(seconds=self.delays.results):
             return error_reply(404, "not_found_error")
-        rows = [json.dumps(row).encode() + b"\n" for row in made.results]
+        rows = made.results.copy()
         self.random.shuffle(rows)
         return self.faults.spoil(rows, fault)
 
@@ -198,10 +208,7 @@ class Claude:
         return self._document(made)
 
     def _describe(self, made: Made) -> dict[str, Any]:
-        counts = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
-        for row in made.results or []:
-            counts[row["result"]["type"]] += 1
-        counts["processing"] = len(made.rows) if made.results is None else 0
+        counts = {kind: made.counts[kind] for kind in ("succeeded", "errored", "canceled", "expired")}
         ended = made.results is not None
         return {
             "id": made.id,
@@ -209,7 +216,7 @@ class Claude:
             "processing_status": "ended" if ended else "canceling" if made.canceled else "in_progress",
             "created_at": made.created_at.isoformat(),
             "ended_at": made.ends_at.isoformat() if ended else None,
-            "request_counts": counts,
+            "request_counts": counts | {"processing": len(made.rows)},
             "results_url": f"{URL}{BATCHES}/{made.id}/results" if ended else None,
         }
 

@@ -3,6 +3,7 @@
 Every item is written under its table's own key; an index shows at once what the table holds.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -30,6 +31,7 @@ class DynamoDB:
     indexes: Mapping[tuple[str, str], Keys] = field(default_factory=dict)  # by table and index
     wire: Wire = field(default_factory=Wire)
     tables: dict[str, dict[Any, Row]] = field(default_factory=dict)  # rows by table and key
+    indexed: dict[tuple[str, str], dict[Any, Row]] = field(default_factory=lambda: defaultdict(dict))
     service = "dynamodb"
 
     @remote
@@ -97,11 +99,8 @@ class DynamoDB:
         keys = self.indexes[TableName, IndexName] if IndexName else self.keys[TableName]
         test = condition(KeyConditionExpression)
         bindings = (ExpressionAttributeNames or {}, _plain(ExpressionAttributeValues))
-        rows = [
-            row
-            for row in self._rows(TableName).values()
-            if all(name in row for name in keys) and test(row, bindings)  # an index is sparse
-        ]
+        held = self.indexed[TableName, IndexName] if IndexName else self._rows(TableName)
+        rows = [row for row in held.values() if test(row, bindings)]
         if len(keys) == 2:
             rows.sort(key=lambda row: row[keys[1]])
         end = ExclusiveStartKey + PAGE
@@ -152,6 +151,18 @@ class DynamoDB:
     def _make(self, writes: Sequence["_Write"]) -> None:
         for write in writes:
             self._rows(write.table)[write.key] = write.new
+        for index, names in self.indexes.items():
+            for write in writes:
+                if write.table == index[0]:
+                    self._enter(index, names, write)
+
+    def _enter(self, index: tuple[str, str], names: Keys, write: "_Write") -> None:
+        """An index is sparse: it holds the rows that have its keys."""
+        if all(name in write.new for name in names):
+            self.indexed[index][write.key] = write.new
+        else:
+            self.indexed[index].pop(write.key, None)
+
 
 
 @dataclass(frozen=True)

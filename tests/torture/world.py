@@ -199,7 +199,7 @@ class World:
 
     def open_rows(self) -> Iterator[dict[str, Any]]:
         """What the poller sees: rows that somebody still has to move on."""
-        return (row for row in self.rows("BatchesTable") if "open_shard" in row)
+        return iter(list(self.account.dynamodb.indexed["BatchesTable", "open"].values()))
 
     def rows(self, table: str) -> Iterable[dict[str, Any]]:
         return list(self.account.dynamodb.tables.get(table, {}).values())
