@@ -651,17 +651,36 @@ ACCEPTING = [
     never(
         "a further round is never taken for abandoned",
         ACCEPT,
-        "_re_home",
+        "_lost_its_home",
         "is_rebuffered(home)",
         f"{IN_ACCEPT}::test_a_request_that_goes_round_again_is_not_declared_abandoned_by_its_redelivery",
     ),
     Guard(
         "a request that moved between two looks waits",
         ACCEPT,
-        "_re_home",
-        'if self.requests.move(row["request_key"], from_segment=home, to_segment=segment):',
-        'if self.requests.move(row["request_key"], from_segment=home, to_segment=segment) is not None:',
+        "_moves_in",
+        'row.get("segment") == segment:',
+        "True:",
         f"{IN_ACCEPT}::test_a_request_that_a_third_classifier_re_homes_first_waits_for_its_next_delivery",
+    ),
+    Guard(
+        "a segment is committed only with all who point at it: a move answered twice",
+        ACCEPT,
+        "_moves_in",
+        "row = self.requests.get(key)",
+        "row = None",
+        f"{IN_ACCEPT}::test_a_request_whose_move_was_answered_twice_is_in_its_segment",
+    ),
+    Guard(
+        "a segment is committed only with all who point at it: a move without an answer",
+        ACCEPT,
+        "_to_batch",
+        "joining = [arrival for arrival, home in found if self._moves_in(arrival, home, segment, run)]",
+        "joining: list[Arrival] = []\n"
+        "        for arrival, home in found:\n"
+        "            with run.boundary(arrival.messages):\n"
+        "                joining += [arrival] if self._moves_in(arrival, home, segment, run) else []",
+        f"{IN_ACCEPT}::test_a_request_whose_move_got_no_answer_is_not_left_out_of_its_segment",
     ),
     never(
         "other content under a known id is a conflict",

@@ -141,11 +141,12 @@ class Accept:
     def _to_batch(self, class_id: str, arrivals: Sequence[Arrival], run: Run, now: datetime) -> None:
         segment = ulid(now, self.entropy(10))
         rows = [new_row(arrival.request, arrival.decision, segment=segment, now=now) for arrival in arrivals]
-        joining = []
+        found: list[tuple[Arrival, str]] = []  # who belongs into this segment, and where its row points by now
         for arrival, row in zip(arrivals, self.requests.accept_many(rows), strict=True):
             with run.boundary(arrival.messages):
                 if row is None or self._joins(arrival, row, segment, run, now):
-                    joining.append(arrival)
+                    found.append((arrival, segment if row is None else row["segment"]))
+        joining = [arrival for arrival, home in found if self._moves_in(arrival, home, segment, run)]
         if joining:
             with run.boundary(messages_of(joining)):
                 self._commit(segment, class_id, [arrival.request for arrival in joining], now)
@@ -175,7 +176,7 @@ class Accept:
         if row["lane"] == Lane.REALTIME:
             self._send_again(arrival)
             return False
-        return self._re_home(row, segment, now)
+        return self._lost_its_home(row, now)
 
     def _is_unanswered(self, arrival: Arrival, row: Item, run: Run) -> bool:
         """Sorts out conflicts, which are rejected, and answered requests, whose event is sent again."""
@@ -194,19 +195,29 @@ class Accept:
     def _send_again(self, arrival: Arrival) -> None:
         self.realtime_queue.send(write_message(arrival.request, self.spool), group=arrival.request.workload)
 
-    def _re_home(self, row: Item, segment: str, now: datetime) -> bool:
-        """Moves a request out of a segment that was never committed; leaves it where one was."""
+    def _lost_its_home(self, row: Item, now: datetime) -> bool:
+        """Whether a request points at a segment that was never committed, and never will be; wakes one that was."""
         home = row["segment"]
         if is_rebuffered(home):
             return False
         standing = self.batches.segment(home)
         if standing is None and self._abandon(home, row, now):
-            if self.requests.move(row["request_key"], from_segment=home, to_segment=segment):
-                return True
-            raise StillMovingError("the request has moved between two looks")
+            return True
         standing = standing or self.batches.segment(home)
         if standing is not None and standing.state is SegmentState.READY:
             self._wake(standing.class_id, home)
+        return False
+
+    def _moves_in(self, arrival: Arrival, home: str, segment: str, run: Run) -> bool:
+        """Whether the request points at this segment now. What fails here fails for the whole segment: a request that
+        points at it after all would be lost if it were committed without its line."""
+        key = arrival.request.key
+        if home == segment or self.requests.move(key, from_segment=home, to_segment=segment):
+            return True
+        row = self.requests.get(key)
+        if row is not None and row.get("segment") == segment:  # our own write, answered twice
+            return True
+        run.failed.update(message.id for message in arrival.messages)  # it has moved or ended between two looks
         return False
 
     def _abandon(self, home: str, row: Item, now: datetime) -> bool:

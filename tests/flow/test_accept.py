@@ -1,9 +1,11 @@
 """What the front of the pipeline does with repeats, conflicts, bad neighbours and its own crashes."""
 
+import itertools
 from collections.abc import Callable
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from lanekeeper import connections, dynamo
 from lanekeeper.requests_table import RequestsTable
@@ -249,6 +251,50 @@ def test_a_request_that_a_third_classifier_re_homes_first_waits_for_its_next_del
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == [record["messageId"]]
     assert (system.row(asked) or {})["outcome"] == "succeeded"
     assert system.executed() == 1
+
+
+def homeless(system: System) -> list[str]:
+    """Two requests whose classifier died before their segment was committed, due to be delivered again."""
+    asked = [system.ask(), system.ask()]
+    system.crash(connections.s3(), "s3.PutObject")
+    with pytest.raises(Killed):
+        system.deliver("RequestQueue")
+    system.pass_time(61)
+    system.make_visible("RequestQueue")
+    return asked
+
+
+def test_a_request_whose_move_got_no_answer_is_not_left_out_of_its_segment(system: System) -> None:
+    """The others must not be committed without it: its redelivery would find it at home."""
+    asked, calls = homeless(system), itertools.count()
+
+    def lost(**_: object) -> None:
+        if next(calls) == 1:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.test")
+
+    dynamo.client().meta.events.register("after-call.dynamodb.UpdateItem", lost)
+    system.deliver("RequestQueue")
+    for _ in range(2):
+        system.pass_time(61)
+        system.make_visible("RequestQueue")
+        system.run_until_answered()
+
+    assert [(system.row(each) or {}).get("outcome") for each in asked] == ["succeeded", "succeeded"]
+    assert system.executed() == len(asked)
+
+
+def test_a_request_whose_move_was_answered_twice_is_in_its_segment(system: System) -> None:
+    """boto3 repeats what it got no answer to, and the condition of the repeat does not hold any more."""
+    asked = homeless(system)
+    move = RequestsTable.move
+    system.monkeypatch.setattr(
+        RequestsTable, "move", lambda *table, **fields: [move(*table, **fields), move(*table, **fields)][1]
+    )
+    system.deliver("RequestQueue")
+    system.run_until_answered()
+
+    assert [(system.row(each) or {}).get("outcome") for each in asked] == ["succeeded", "succeeded"]
+    assert system.executed() == len(asked)
 
 
 def test_a_row_that_is_our_own_write_answered_twice_joins_its_segment(system: System) -> None:
