@@ -50,6 +50,11 @@ class Made:
     results: list[bytes] | None = None  # a line each, once it has ended
     counts: Counter[str] = field(default_factory=Counter)  # of the results, by type
 
+    @property
+    def size(self) -> int:
+        """How many requests it has, or had."""
+        return len(self.rows) + self.counts.total()
+
 
 @dataclass
 class Claude:
@@ -115,7 +120,7 @@ class Claude:
         def effect() -> Reply:
             nonlocal fault
             self.settle()
-            fault = self.faults.next(name)
+            fault = self.faults.next(name, call.body)
             if fault is not None and fault.before:
                 return failing(fault, self.pass_time, call.timeout)
             if call.length is not None and call.length != len(call.body):

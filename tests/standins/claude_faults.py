@@ -16,6 +16,7 @@ class Fault:
     `how`: `status` (refused, nothing happened), `unreachable`, `drop` (the connection breaks, nothing happened), `hang`
     (the same after the whole timeout); with `after` the call happens first and only its answer is lost. For results:
     `cut` (ends inside a row), `short` (a row is missing), `doubled`, `broken` (the connection breaks between rows).
+    With `about`, only a call whose body has these words.
     """
 
     call: str  # Create, List, Retrieve, Results, Cancel, Messages, CountTokens
@@ -26,6 +27,7 @@ class Fault:
     retry_after: float | None = None
     after: bool = False
     times: int = 1
+    about: str = ""
 
     @property
     def before(self) -> bool:
@@ -41,9 +43,9 @@ class Faults:
         fault = Fault(**fields)
         self.waiting += [fault] * fault.times
 
-    def next(self, call: str) -> Fault | None:
+    def next(self, call: str, body: bytes = b"") -> Fault | None:
         for fault in self.waiting:
-            if fault.call == call:
+            if fault.call == call and fault.about.encode() in body:
                 self.waiting.remove(fault)
                 return fault
         return self.draw(call) if self.draw is not None else None

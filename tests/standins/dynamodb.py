@@ -164,7 +164,6 @@ class DynamoDB:
             self.indexed[index].pop(write.key, None)
 
 
-
 @dataclass(frozen=True)
 class _Write:
     """One write, decided on but not made."""

@@ -87,9 +87,10 @@ def at(world: World, point: Point, deed: Callable[[World], None]) -> None:
     (world.account.wire.before if point.side == "before" else world.account.wire.after).append(listen)
 
 
-def replay(test: str, point: Point) -> str:
+def replay(test: str, scenario: Callable[[int], World], point: Point) -> str:
     """The one line that repeats this run."""
-    return f"TORTURE_SEED={SEED} TORTURE_AT={point} python -m pytest -q {Path(test).relative_to(Path.cwd())}"
+    file = Path(test).relative_to(Path.cwd())
+    return f"TORTURE_SEED={SEED} TORTURE_AT={point} python -m pytest -q {file} -k {scenario.__name__}"
 
 
 def show(figure: str) -> None:

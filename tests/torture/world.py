@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lanekeeper import clock, moments
-from lanekeeper.identity import request_key
+from lanekeeper.identity import params_hash, request_key
 from lanekeeper.models import BatchState
 from lanekeeper.policy import Registry
 from lanekeeper.registry import deployed_registry
@@ -38,6 +38,11 @@ class Asked:
     @property
     def key(self) -> str:
         return request_key(self.workload, self.id)
+
+    @property
+    def name(self) -> str:
+        """By which Claude's truth knows it."""
+        return params_hash(self.params)
 
 
 @dataclass
