@@ -35,14 +35,18 @@ class Point:
         return self.function, self.call, self.side
 
 
-def run(make: Callable[[int], World], seed: int, prepare: Callable[[World], None]) -> World:
-    """One scenario from its first message to its last, with whatever `prepare` adds."""
+def run(
+    make: Callable[[int], World], seed: int, prepare: Callable[[World], None], *afterwards: Callable[[World], None]
+) -> World:
+    """One scenario from its first message to its last, with whatever `prepare` adds, and what follows it."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         world = make(seed)
         world.install(monkeypatch)
         prepare(world)
         if not world.run_until_done():
             world.raised.append("not done in the time given")
+        for deed in afterwards:
+            deed(world)
         return world
 
 
