@@ -19,6 +19,8 @@ class Truth:
     in_batch: Counter[str] = field(default_factory=Counter)  # executions that were billed
     in_realtime: Counter[str] = field(default_factory=Counter)
     micro_usd: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # of all of them
+    micro_usd_in_batch: Decimal = Decimal(0)
+    micro_usd_in_realtime: dict[str, Decimal] = field(default_factory=dict)  # of one execution
     _planned: dict[str, list[str]] = field(default_factory=dict)
     _bad_prompts: set[str] = field(default_factory=set)
 
@@ -48,6 +50,10 @@ class Truth:
         if cost is None:
             raise ValueError(f"no price for {message['model']}")
         self.micro_usd[name] += cost.micro_usd
+        if batch:
+            self.micro_usd_in_batch += cost.micro_usd
+        else:
+            self.micro_usd_in_realtime[name] = cost.micro_usd
 
     def billed(self) -> Decimal:
         return sum(self.micro_usd.values(), Decimal(0))

@@ -6,18 +6,24 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from lanekeeper import moments
+from lanekeeper.given_up import DEADLINE_PASSED
 from lanekeeper.identity import params_hash
+from lanekeeper.policy import OnLate
 from tests.torture.world import Asked, World
 
 CLOSED = {"COLLECTED", "SPLIT", "DROPPED"}
 KINDS_UNSEEN = {"possible_duplicate", "rescue"}
+# Told at the door before anything is known of the request: of that message alone, and it may have been sent twice.
+OWN: dict[str, dict[str, None]] = {"DeadlineEndangered": {"deadline": None, "lane": None}}
 INNER_DEAD_LETTERS = ("BatchDeadLetterQueue", "CollectDeadLetterQueue", "PollerDeadLetterQueue")
 
 
 def violations(world: World) -> list[str]:
     """Every broken promise of a world at rest, in words."""
     world.claude.settle()
-    return [*_lost(world), *_billed_twice(world), *_sums(world), *_left_open(world), *_events(world)]
+    found = (_lost, _billed_twice, _sums, _left_open, _events, _told)
+    return [violation for look in found for violation in look(world)]
 
 
 # P1
@@ -59,10 +65,22 @@ def _answer(world: World, asked: Asked, row: Mapping[str, Any]) -> Iterator[str]
     if (answer["id"], answer["workload"]) != (asked.id, asked.workload):
         yield f"{asked.id}: its answer is somebody else's"
     kind = answer["result"]["type"]
-    if (kind == "succeeded") != (row["outcome"] == "succeeded"):
+    if row["outcome_reason"] == DEADLINE_PASSED:
+        yield from _unwanted(world, asked, row)
+    elif (kind == "succeeded") != (row["outcome"] == "succeeded"):
         yield f"{asked.id}: {row['outcome']} with a result that {kind}"
     elif kind == "succeeded" and answer["result"]["message"]["content"][0]["text"] != f"answer to {_name(asked)}":
         yield f"{asked.id}: its answer answers another request"
+    elif kind != "succeeded" and world.claude.truth.in_batch[_name(asked)]:
+        yield f"{asked.id}: {row['outcome_reason']}, although a batch answered it"
+
+
+def _unwanted(world: World, asked: Asked, row: Mapping[str, Any]) -> Iterator[str]:
+    """An answer that came too late to be wanted."""
+    if row["outcome"] == "succeeded" or world.registry[asked.workload].on_late is not OnLate.FAIL:
+        yield f"{asked.id}: given up, although its workload wants late answers"
+    if row["finished_at"] < row["deadline"]:
+        yield f"{asked.id}: given up before its deadline"
 
 
 # P2
@@ -92,22 +110,20 @@ def _entries(world: World, kinds: set[str]) -> Counter[str]:
 
 
 def _sums(world: World) -> Iterator[str]:
+    """Each batch's bill and each real-time answer stands in the ledger; what was paid unseen has a row that says so."""
     truth, answers = world.claude.truth, _entries(world, {"answer", "rescue"})
-    seen = Decimal(0)
+    unseen, expected = _entries(world, {"possible_duplicate"}), truth.micro_usd_in_batch
     for asked in world.asked:
-        name = _name(asked)
-        executed = truth.in_batch[name] + truth.in_realtime[name]
-        if answers[asked.key] > truth.in_realtime[name]:
-            yield f"{asked.id}: more answers in the ledger than Claude gave"
-        if truth.in_realtime[name] and executed == truth.in_realtime[name]:
-            seen += truth.micro_usd[name] / executed * answers[asked.key]
-        elif executed:
-            seen += truth.micro_usd[name]
+        name, seen = _name(asked), answers[asked.key]
+        if not 0 <= truth.in_realtime[name] - seen <= unseen[asked.key]:
+            known = f"{seen}+{unseen[asked.key]} in the ledger"
+            yield f"{asked.id}: {truth.in_realtime[name]} answers in real time, {known}"
+        expected += seen * truth.micro_usd_in_realtime.get(name, 0)
     recorded = sum((row["cost_micro_usd"] or Decimal(0) for row in world.rows("LedgerTable")), Decimal(0))
-    if recorded != seen:
-        yield f"the ledger says {recorded}, Claude billed {seen} for what was seen"
+    if recorded != expected:
+        yield f"the ledger says {recorded}, Claude billed {expected} for what was seen"
     for row in world.rows("LedgerTable"):
-        if row["kind"] == "answer" and row["cost_micro_usd"] is None:
+        if row["kind"] in {"answer", "rescue"} and row["cost_micro_usd"] is None:
             yield f"{row['entry']}: an answer without a price"
 
 
@@ -142,17 +158,41 @@ def _events(world: World) -> Iterator[str]:
     """A repeated event says the same; every batch and every real-time request has one."""
     told: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in world.account.eventbridge.put:
-        told[entry["DetailType"], json.loads(entry["Detail"])["event_id"]].add(entry["Detail"])
+        detail = json.loads(entry["Detail"])
+        told[entry["DetailType"], detail["event_id"]].add(json.dumps(detail | OWN.get(entry["DetailType"], {})))
     for (kind, name), details in told.items():
         if len(details) > 1:
             yield f"{kind} {name}: told in {len(details)} versions"
     for row in world.rows("BatchesTable"):
         name = row["item_id"].removeprefix("batch#")
-        if row.get("state") == "COLLECTED" and ("BatchCompleted", name) not in told:
+        if row.get("state") == "COLLECTED" and ("BatchCompleted", name) not in told and _notify(world, row) != "none":
             yield f"{row['item_id']}: collected and never told of"
     for row in world.rows("RequestsTable"):
-        if row["lane"] == "realtime" and "outcome" in row and ("RequestCompleted", row["request_key"]) not in told:
-            yield f"{row['request_key']}: ended in real time and never told of"
+        is_told = ("RequestCompleted", row["request_key"]) in told
+        if "outcome" in row and not is_told and _notify(world, row) in _tells(row):
+            yield f"{row['request_key']}: {row['outcome_reason']}, and never told of"
+
+
+def _tells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The wishes that an event of this request's own follows: an answer in a batch's object may be told with it."""
+    return ("batch", "each") if "/realtime-" in row["answer_key"] or "/late-" in row["answer_key"] else ("each",)
+
+
+def _notify(world: World, row: Mapping[str, Any]) -> str:
+    return world.registry[row["workload"]].notify.value
+
+
+# P8
+
+
+def _told(world: World) -> Iterator[str]:
+    """A late request has been told of; one that only its rescue has left waits like any urgent one, for its receive."""
+    for row in world.rows("RequestsTable"):
+        if "late" not in row or "segment" not in row or "endangered_at" in row:
+            continue
+        late = moments.from_text(row["finished_at"]) - moments.from_text(row["deadline"])
+        if late > world.clocks_differ:
+            yield f"{row['request_key']}: {late} late, and never told of"
 
 
 def _name(asked: Asked) -> str:
