@@ -1057,6 +1057,22 @@ RESCUE = [
         f"{IN_REQUESTS}::test_a_failure_leaves_a_request_to_the_attempt_that_lives",
     ),
     Guard(
+        "an end that a dead tick did not tell of is told of by the next",
+        DEADLINES,
+        "_end",
+        "row = self.requests.get(one.entry.key) or {}",
+        "row: Item = {}",
+        f"{IN_RESCUE}::test_a_tick_that_dies_before_it_tells_of_an_end_is_repeated_by_the_next",
+    ),
+    Guard(
+        "an end that a dead tick did not tell of is told of with its batch",
+        EFFECTS,
+        "_end_requests",
+        "self.untold(",
+        "(lambda *_, **__: None)(",
+        f"{IN_RESCUE}::test_an_end_that_a_dead_tick_did_not_tell_of_is_told_of_with_its_batch",
+    ),
+    Guard(
         "a deadline's cursor moves after the deed",
         DEADLINES,
         "_step",

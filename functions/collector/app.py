@@ -27,6 +27,7 @@ from .rebuffer import Rebuffer
 from .salvage import Salvage
 from .set_aside import SetAside
 from .store import Store
+from .untold import Untold
 
 processor = Records()
 
@@ -49,6 +50,7 @@ def _collect(settings: CollectorSettings) -> Collect:
     spool = Spool(connections.s3(), settings.content_bucket)
     prices = standard_prices()
     claude = secret.connected(settings.claude_secret_arn, settings.claude_url)
+    bus, registry = CompletionBus(connections.eventbridge(), settings.completion_bus), deployed_registry()
     return Collect(
         batches=batches,
         clock=clock.now,
@@ -66,9 +68,9 @@ def _collect(settings: CollectorSettings) -> Collect:
             requests=requests,
             ledger=Ledger(dynamodb, settings.ledger_table),
             spool=spool,
-            bus=CompletionBus(connections.eventbridge(), settings.completion_bus),
+            bus=bus,
             prices=prices,
-            registry=deployed_registry(),
+            registry=registry,
             rebuffer=Rebuffer(
                 batches=batches,
                 requests=requests,
@@ -77,5 +79,6 @@ def _collect(settings: CollectorSettings) -> Collect:
                 window=timedelta(seconds=settings.batch_window_seconds),
                 margin=timedelta(seconds=settings.rescue_margin_seconds),
             ),
+            untold=Untold(requests=requests, bus=bus, registry=registry, bucket=settings.content_bucket),
         ),
     )

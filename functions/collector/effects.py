@@ -19,11 +19,13 @@ from lanekeeper.models import Batch, BatchState, Entry, Lane, Outcome
 from lanekeeper.policy import Notify, OnLate, Registry
 from lanekeeper.pricing import PriceList
 from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
+from lanekeeper.rescue import Asked
 from lanekeeper.results import Row, bill_of, cost_without_answer, read_row
 from lanekeeper.spool import Spool, Stored, result_key
 from lanekeeper.telemetry import count, seconds
 
 from .rebuffer import Again, Rebuffer
+from .untold import Untold
 
 CHUNK = 200  # rows between two notes of progress
 
@@ -61,6 +63,7 @@ class Effects:
     prices: PriceList
     registry: Registry
     rebuffer: Rebuffer
+    untold: Untold
 
     def __call__(self, item: Item, *, renew: Callable[[], None], clock: Callable[[], datetime]) -> None:
         collection = self._collection(item)
@@ -113,6 +116,7 @@ class Effects:
         ended = self.requests.finish_many([ending for _, ending in endings], now=now)
         if self.registry[collection.batch.workload].notify is Notify.EACH:
             self._tell_each(endings, ended, now)
+        self.untold(collection.batch, [Asked(one.row.segment, one.row.sequence, one.entry) for one in chunk], now=now)
         new = [(placed, ending) for (placed, ending), is_new in zip(endings, ended, strict=True) if is_new]
         succeeded = sum(ending.outcome is Outcome.SUCCEEDED for _, ending in new)
         count("RequestsSucceeded", succeeded)

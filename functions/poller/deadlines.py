@@ -12,6 +12,7 @@ from typing import TypeVar
 from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
 from lanekeeper.claude import Claude
+from lanekeeper.dynamo import Item
 from lanekeeper.errors import LanekeeperError
 from lanekeeper.events import CompletionBus, deadline_endangered, request_completed
 from lanekeeper.given_up import write_end
@@ -142,23 +143,29 @@ class Deadlines:
 
     def _fail(self, chosen: Iterable[Asked], now: datetime) -> None:
         for one in chosen:
-            ending = write_end(
-                self.spool,
-                key=one.entry.key,
-                request_id=one.entry.id,
-                workload=one.entry.workload,
-                metadata=one.entry.metadata,
-                deadline=one.entry.deadline,
-                now=now,
-            )
-            if self.requests.finish_many([ending], now=now) != [True]:
-                continue
+            end = self._end(one, now)
+            if end is not None and self._notify(one) is not Notify.NONE:
+                row = {**end, "request_key": one.entry.key, "workload": one.entry.workload, "lane": Lane.BATCH.value}
+                self.bus.send([request_completed(row, request_id=one.entry.id, bucket=self.spool.bucket)])
+
+    def _end(self, one: Asked, now: datetime) -> Item | None:
+        """The end as its row has it: written now, or by a tick that may have died before it told of it; None where
+        another end stands."""
+        ending = write_end(
+            self.spool,
+            key=one.entry.key,
+            request_id=one.entry.id,
+            workload=one.entry.workload,
+            metadata=one.entry.metadata,
+            deadline=one.entry.deadline,
+            now=now,
+        )
+        if self.requests.finish_many([ending], now=now) == [True]:
             count("DeadlinesMissed")
             count("RequestsFailed")
-            if self._notify(one) is not Notify.NONE:
-                row = {"request_key": one.entry.key, "workload": one.entry.workload, "lane": Lane.BATCH.value}
-                row |= ending_fields(ending, now)
-                self.bus.send([request_completed(row, request_id=one.entry.id, bucket=self.spool.bucket)])
+            return ending_fields(ending, now)
+        row = self.requests.get(one.entry.key) or {}
+        return row if row.get("answer_key") == ending.answer_key and "forgotten_at" not in row else None
 
     def _notify(self, one: Asked) -> Notify:
         return self.registry[one.entry.workload].notify if one.entry.workload in self.registry else Notify.BATCH

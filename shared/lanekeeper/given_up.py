@@ -16,6 +16,7 @@ from lanekeeper.results import result_line
 from lanekeeper.spool import Spool, result_key
 
 DEADLINE_PASSED = "deadline-passed"
+_NAME = "late-"
 
 
 def write_end(
@@ -32,7 +33,7 @@ def write_end(
         batch=None,
         ended_at=moments.to_text(now),
     )
-    place = result_key(workload, moments.day_of(moments.from_text(deadline)), f"late-{key}")
+    place = result_key(workload, moments.day_of(moments.from_text(deadline)), f"{_NAME}{key}")
     spool.put(place, line)
     return Ending(
         key=key,
@@ -46,3 +47,8 @@ def write_end(
         deadline=deadline,
         is_final=True,
     )
+
+
+def is_given_up(row: Mapping[str, Any]) -> bool:
+    """Whether a request was ended so, and by nothing that Claude said."""
+    return str(row.get("answer_key", "")).rpartition("/")[2].startswith(_NAME)

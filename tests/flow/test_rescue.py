@@ -541,6 +541,39 @@ def test_where_no_late_answer_is_wanted_the_request_ends_at_its_deadline(system:
     assert [event["outcome"] for event in told(heard, "RequestCompleted")] == ["failed"]
 
 
+def given_up_by_a_tick_that_died(system: System, *, collectable: bool = False) -> list[str]:
+    """Two requests, of which one was ended at its deadline, and nobody was told."""
+    for function in ("poller", "collector"):
+        system.set_workload(function, "content-pipeline", on_late="fail")
+    asked = opened(system, count=2)
+    if collectable:
+        system.emulator.world.clock.advance(12 * 3600)
+    system.tick(in_seconds=SOON * 60 - 60)
+    system.crash(connections.eventbridge(), "events.PutEvents")
+    with pytest.raises(Killed):
+        system.tick(in_seconds=90)
+    assert [row(system, each).get("outcome_reason") for each in asked] == ["deadline-passed", None]
+    return asked
+
+
+def test_a_tick_that_dies_before_it_tells_of_an_end_is_repeated_by_the_next(system: System) -> None:
+    asked = given_up_by_a_tick_that_died(system)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.tick(in_seconds=60)
+    system.tick(in_seconds=60)
+
+    assert [event["id"] for event in told(heard, "RequestCompleted")] == asked
+
+
+def test_an_end_that_a_dead_tick_did_not_tell_of_is_told_of_with_its_batch(system: System) -> None:
+    """No tick looks at the deadlines of what is collected."""
+    asked = given_up_by_a_tick_that_died(system, collectable=True)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.deliver("CollectQueue")
+
+    assert [event["id"] for event in told(heard, "RequestCompleted")] == asked[:1]
+
+
 def test_a_paid_answer_behind_the_deadline_is_no_success_where_none_is_wanted(system: System) -> None:
     """It is collected before the tick that would have ended the request."""
     for function in ("poller", "collector"):

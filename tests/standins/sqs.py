@@ -45,6 +45,8 @@ class Sqs:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     wire: Wire = field(default_factory=Wire)
     expired: list[Held] = field(default_factory=list)  # what nobody took for as long as its queue keeps it
+    done_with: Callable[[str, str, str | None], None] = lambda *_: None  # hears queue, body and group of what is done
+    lateness: Callable[[], float] = lambda: 0  # seconds until a message that was sent can be received
     service = "sqs"
     _queues: dict[str, list[tuple[datetime, int, Held]]] = field(default_factory=dict)  # heaps by visible-at
     _held: dict[str, dict[str, Held]] = field(default_factory=dict)  # by queue and message id
@@ -125,6 +127,7 @@ class Sqs:
         held = self._held.get(queue, {}).get(_id(record["receiptHandle"]))
         if held is not None:
             self._drop(queue, held)
+            self.done_with(queue, held.body, held.group)
 
     def messages(self, queue: str) -> list[Held]:
         """Everything in a queue, visible or not."""
@@ -154,7 +157,9 @@ class Sqs:
     def place(self, queue: str, body: str, delay: float = 0, group: str | None = None) -> Held:
         """Puts a message as somebody else would, unheard on the wire."""
         now = self.clock()
-        held = Held(f"message-{next(self._numbers)}", body, now, now + timedelta(seconds=delay), group)
+        held = Held(
+            f"message-{next(self._numbers)}", body, now, now + timedelta(seconds=delay + self.lateness()), group
+        )
         self._push(queue, held)
         return held
 

@@ -57,6 +57,7 @@ class World:
     ticks: int = 0
     registry: Registry = field(default_factory=deployed_registry)
     settings: dict[str, str] = field(default_factory=dict)  # in the place of what the template says
+    clocks_differ: timedelta = timedelta(0)  # by this much at most, from process to process
     skew: Callable[[], timedelta] = lambda: timedelta(0)  # how far a new process's clock is off
     fate: Callable[[], int] = lambda: 0  # how many sides of remote calls a new process lives to see; 0 for all
     expected: Callable[[Exception], bool] = lambda _: False  # errors that a handler may let through
