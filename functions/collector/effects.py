@@ -16,7 +16,7 @@ from lanekeeper.given_up import DEADLINE_PASSED
 from lanekeeper.ledger import Ledger, LedgerRow
 from lanekeeper.lifecycle import RowVerdict, judge_row
 from lanekeeper.models import Batch, BatchState, Entry, Lane, Outcome
-from lanekeeper.policy import Notify, OnLate, Registry
+from lanekeeper.policy import Notify, OnLate, Registry, workload_of
 from lanekeeper.pricing import PriceList
 from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
 from lanekeeper.rescue import Asked
@@ -114,7 +114,7 @@ class Effects:
     def _end_requests(self, collection: Collection, chunk: list[Placed], now: datetime) -> None:
         endings = [(placed, ending) for placed in chunk if (ending := self._ending(collection, placed, now))]
         ended = self.requests.finish_many([ending for _, ending in endings], now=now)
-        if self.registry[collection.batch.workload].notify is Notify.EACH:
+        if workload_of(self.registry, collection.batch.workload).notify is Notify.EACH:
             self._tell_each(endings, ended, now)
         self.untold(collection.batch, [Asked(one.row.segment, one.row.sequence, one.entry) for one in chunk], now=now)
         new = [(placed, ending) for (placed, ending), is_new in zip(endings, ended, strict=True) if is_new]
@@ -129,7 +129,7 @@ class Effects:
         if verdict is RowVerdict.AGAIN:
             return None
         is_paid = verdict is RowVerdict.SUCCEEDED
-        is_unwanted = self.registry[placed.entry.workload].on_late is OnLate.FAIL and _is_over(placed, now)
+        is_unwanted = workload_of(self.registry, placed.entry.workload).on_late is OnLate.FAIL and _is_over(placed, now)
         return Ending(
             key=placed.entry.key,
             segment=placed.row.segment,
@@ -176,7 +176,7 @@ class Effects:
 
     def _announce(self, collection: Collection, tally: Mapping[str, Any]) -> None:
         batch = collection.batch
-        if self.registry[batch.workload].notify is Notify.NONE:
+        if workload_of(self.registry, batch.workload).notify is Notify.NONE:
             return
         detail = {
             "event_id": batch.id,

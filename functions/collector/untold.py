@@ -11,7 +11,7 @@ from lanekeeper import moments
 from lanekeeper.events import CompletionBus, request_completed
 from lanekeeper.given_up import is_given_up
 from lanekeeper.models import Batch
-from lanekeeper.policy import Notify, OnLate, Registry
+from lanekeeper.policy import Notify, OnLate, Registry, workload_of
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.rescue import Asked, Step
 
@@ -26,7 +26,7 @@ class Untold:
     bucket: str
 
     def __call__(self, batch: Batch, asked: Sequence[Asked], *, now: datetime) -> None:
-        workload, told = self.registry[batch.workload], (batch.deadlines_done or {}).get(Step.FAIL, "")
+        workload, told = workload_of(self.registry, batch.workload), (batch.deadlines_done or {}).get(Step.FAIL, "")
         if workload.on_late is not OnLate.FAIL or workload.notify is Notify.NONE:
             return
         ids = {

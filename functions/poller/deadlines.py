@@ -17,7 +17,7 @@ from lanekeeper.errors import LanekeeperError
 from lanekeeper.events import CompletionBus, deadline_endangered, request_completed
 from lanekeeper.given_up import write_end
 from lanekeeper.models import Batch, BatchState, Lane, Member, Segment
-from lanekeeper.policy import Notify, OnLate, Registry, Workload
+from lanekeeper.policy import Notify, OnLate, Registry, workload_of
 from lanekeeper.queues import Queue
 from lanekeeper.realtime_messages import rescue_message
 from lanekeeper.requests_table import RequestsTable, ending_fields
@@ -58,7 +58,7 @@ class Deadlines:
 
     def see_to(self, home: _Home, *, pace: Pace, now: datetime, seconds_left: Callable[[], float]) -> _Home:
         """Does what is due; returns the record with its cursors as they stand now."""
-        workload = self.registry.get(home.workload) or Workload(name=home.workload)
+        workload = workload_of(self.registry, home.workload)
         steps = leads(workload.on_late, margin=self.margin)
         if moments.to_text(now) < (home.deadlines_due_at or first_look(home.deadline, steps)):
             return home
@@ -168,7 +168,7 @@ class Deadlines:
         return row if row.get("answer_key") == ending.answer_key and "forgotten_at" not in row else None
 
     def _notify(self, one: Asked) -> Notify:
-        return self.registry[one.entry.workload].notify if one.entry.workload in self.registry else Notify.BATCH
+        return workload_of(self.registry, one.entry.workload).notify
 
     def _cancel_unneeded(self, batch: Batch, asked: Sequence[Asked], now: datetime) -> str:
         """Cancels a batch all of whose requests have their end; returns when to look again."""

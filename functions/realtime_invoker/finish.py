@@ -14,7 +14,7 @@ from lanekeeper.given_up import write_end
 from lanekeeper.ledger import Ledger, LedgerRow
 from lanekeeper.lifecycle import MAX_LOST_LEASES, error_type
 from lanekeeper.models import Lane, Outcome
-from lanekeeper.policy import Notify, OnLate, Registry
+from lanekeeper.policy import Notify, OnLate, Registry, workload_of
 from lanekeeper.pricing import PriceList
 from lanekeeper.realtime_messages import RealtimeRequest
 from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
@@ -98,7 +98,7 @@ class Finish:
 
     def announce(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
         """Tells consumers, where their workload wants to be told; a redelivery tells them again."""
-        if self.registry[request.workload].notify is not Notify.NONE:
+        if workload_of(self.registry, request.workload).notify is not Notify.NONE:
             self.bus.send([request_completed(row, request_id=request.id, bucket=self.spool.bucket)])
         return True
 
@@ -106,7 +106,7 @@ class Finish:
         """Tells, once, that a request which waits until then will hardly be answered in time."""
         if attempt.is_told or not is_near(attempt.deadline, until):
             return
-        if self.registry[request.workload].notify is not Notify.NONE:
+        if workload_of(self.registry, request.workload).notify is not Notify.NONE:
             told = deadline_endangered(
                 key=request.key,
                 request_id=request.id,
@@ -137,7 +137,7 @@ class Finish:
     def is_unwanted(self, request: RealtimeRequest, row: Mapping[str, Any]) -> bool:
         """Whether its deadline has passed, and with it the wish for an answer."""
         is_late = row["deadline"] < moments.to_text(self.clock())
-        return is_late and self.registry[request.workload].on_late is OnLate.FAIL
+        return is_late and workload_of(self.registry, request.workload).on_late is OnLate.FAIL
 
     def _store(self, request: RealtimeRequest, attempt: Attempt, result: bytes) -> bytes:
         row = b'{"custom_id": null, "result": ' + result + b"}"

@@ -64,6 +64,11 @@ def registry_of(document: Any) -> Registry:
     return {name: _workload(name, fields or {}) for name, fields in document.items()}
 
 
+def workload_of(registry: Registry, name: str) -> Workload:
+    """A workload as it is deployed; with the defaults where it was taken out while its requests were under way."""
+    return registry.get(name) or Workload(name=name)
+
+
 def is_workload_name(name: Any) -> bool:
     """Whether a workload could have this name: 1 to 40 of a-z, 0-9 and -, not starting with -."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
