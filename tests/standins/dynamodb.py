@@ -97,11 +97,8 @@ class DynamoDB:
         keys = self.indexes[TableName, IndexName] if IndexName else self.keys[TableName]
         test = condition(KeyConditionExpression)
         bindings = (ExpressionAttributeNames or {}, _plain(ExpressionAttributeValues))
-        rows = [
-            row
-            for row in self._rows(TableName).values()
-            if all(name in row for name in keys) and test(row, bindings)  # an index is sparse
-        ]
+        first, last = keys[0], keys[-1]  # an index is sparse
+        rows = [row for row in self._rows(TableName).values() if first in row and last in row and test(row, bindings)]
         if len(keys) == 2:
             rows.sort(key=lambda row: row[keys[1]])
         end = ExclusiveStartKey + PAGE
