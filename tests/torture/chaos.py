@@ -22,6 +22,7 @@ from tests.torture.world import World
 DEEPEST = 3  # processes that stand still inside each other's calls
 LONGEST_FUNCTION = 120  # seconds of those that send batches
 MARGIN_SECONDS = 60
+MOST = 0.6  # of what can strike does, even in a burst
 TWICE = ("put_item", "update_item", "put_object", "copy_object", "send_message", "send_message_batch", "put_events")
 REPEATED = {"".join(part.capitalize() for part in name.split("_")) for name in TWICE}  # not what AWS makes idempotent
 CODES = {
@@ -124,12 +125,13 @@ class Chaos:
 
     def strike(self, what: str, rate: float) -> bool:
         """Draws whether something goes wrong here."""
-        if not rate or self.world.now >= self.until or not self.world.running:
-            return False
-        if self.random.random() >= min(rate * self._factor(), 0.6):
+        if not rate or self.random.random() >= min(rate * self._factor(), MOST):
             return False
         self.struck[what] += 1
         return True
+
+    def _is_over(self) -> bool:
+        return self.world.now >= self.until or not self.world.running
 
     def _factor(self) -> float:
         return 10 if self.burst is not None and self.burst[0] <= self.world.now < self.burst[1] else 1
@@ -137,28 +139,30 @@ class Chaos:
     # what strikes
 
     def _before(self, call: str, _: Mapping[str, Any]) -> None:
-        if self.strike("pause", self.rates.pause):
-            self._meanwhile(self._pause)
-        if self.strike("tick", self.rates.tick):
-            self._meanwhile(self.world.tick)
-        if self.strike("twice", self.rates.twice):
-            self._meanwhile(self._twice)
+        if self._is_over():
+            return
+        for what, deed in (("pause", self._pause), ("tick", self.world.tick), ("twice", self._twice)):
+            if self.strike(what, getattr(self.rates, what)):
+                self._meanwhile(deed)
         if self.strike("death", self.rates.death):
             self.world.kill(call)
         if not call.startswith("claude.") and self.strike("refused", self.rates.refused):
             raise self._ours(self._refusal(call))
 
     def _after(self, call: str, _: Mapping[str, Any]) -> None:
+        if self._is_over():
+            return
         if self.strike("death after", self.rates.death_after):
             self.world.kill(call)
         if call.partition(".")[0] in CODES and self.strike("lost", self.rates.lost):
             raise self._ours(ReadTimeoutError(endpoint_url=call))
 
     def _again(self, call: str) -> bool:
-        return call.partition(".")[2] in REPEATED and self.strike("repeated", self.rates.repeated)
+        can_be = call.partition(".")[2] in REPEATED and not self._is_over()
+        return can_be and self.strike("repeated", self.rates.repeated)
 
     def _claude(self, call: str) -> Fault | None:
-        if not self.strike("claude", self.rates.claude):
+        if self._is_over() or not self.strike("claude", self.rates.claude):
             return None
         return Fault(call=call, **self.random.choice(CLAUDE[call]))
 
@@ -206,6 +210,5 @@ class Chaos:
 
     def _comes_again(self, queue: str, body: str, group: str | None) -> None:
         """A queue delivers at least once: what is done may come once more."""
-        if self.rates.again and self.world.now < self.until and self.random.random() < self.rates.again:
-            self.struck["again"] += 1
+        if self.world.now < self.until and self.strike("again", self.rates.again):
             self.world.account.sqs.place(queue, body, self.random.uniform(0, 3600), group)

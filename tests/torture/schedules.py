@@ -78,7 +78,7 @@ def _chaos(world: World, random: Random) -> Chaos:
         found=random.choice((0, 30, 120)),
         results=random.choice((0, 90, 600)),
     )
-    until = START + timedelta(minutes=random.uniform(10, 300))
+    until = START + timedelta(minutes=random.uniform(10, 200))
     begins = START + timedelta(minutes=random.uniform(0, 200))
     burst = (begins, begins + timedelta(minutes=random.uniform(1, 20)))
     chaos = Chaos(

@@ -3,9 +3,10 @@
 CI runs a few schedules, TORTURE=full 10,000, TORTURE_AT=<number> one. Each is made of the seed and its number alone.
 """
 
+import gc
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -16,10 +17,19 @@ from tests.torture.points import FULL, SEED
 from tests.torture.schedules import run
 from tests.torture.world import World
 
-CHUNKS, CHUNK = (100, 100) if FULL else (4, 30)
+CHUNKS, CHUNK = (100, 100) if FULL else (4, 20)
 NAMED = os.environ.get("TORTURE_AT")
 NUMBERS = [range(int(NAMED), int(NAMED) + 1)] if NAMED else [range(n * CHUNK, (n + 1) * CHUNK) for n in range(CHUNKS)]
 FEW = range(40)  # among which a missing safeguard must show
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_stands_is_not_searched() -> Iterator[None]:
+    """The template and the modules are not garbage: to look through them again and again takes a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("numbers", NUMBERS, ids=lambda numbers: f"{numbers.start}-{numbers[-1]}")
@@ -46,7 +56,7 @@ def test_a_schedule_is_its_seed_and_its_number() -> None:
 
 
 def test_every_kind_of_fault_strikes_and_rescues_happen() -> None:
-    runs = [run(SEED, number) for number in FEW]
+    runs = [run(SEED, number) for number in range(10)]
     struck = sum((each.chaos.struck for each in runs), Counter[str]())
     kinds = {row["kind"] for each in runs for row in each.world.rows("LedgerTable")}
     assert min(struck[kind] for kind in KINDS) > 0
@@ -63,7 +73,7 @@ def test_where_settle_is_shorter_than_the_listings_lag_batches_are_paid_twice() 
     def hasty(world: World, _: pytest.MonkeyPatch) -> None:
         world.settings["SETTLE_SECONDS"] = "121"
 
-    assert "times in batches" in first_broken(hasty)
+    assert shows(hasty, "times in batches")
 
 
 def test_where_the_client_retries_by_itself_something_is_paid_unseen() -> None:
@@ -78,7 +88,7 @@ def test_where_the_client_retries_by_itself_something_is_paid_unseen() -> None:
 
         monkeypatch.setattr(world.claude, "serve", twice)
 
-    assert "nobody owns" in first_broken(retrying)
+    assert shows(retrying, "nobody owns")
 
 
 def test_a_message_that_is_lost_is_missed() -> None:
@@ -86,9 +96,9 @@ def test_a_message_that_is_lost_is_missed() -> None:
         sqs = world.account.sqs
         monkeypatch.setattr(world, "hand_over", lambda queue, records: [sqs.done(queue, record) for record in records])
 
-    assert "no terminal state" in first_broken(forgetful)
+    assert shows(forgetful, "no terminal state")
 
 
-def first_broken(prepare: object) -> str:
-    """What is wrong in the first schedules that are not clean without this safeguard."""
-    return " ".join(violation for number in FEW for violation in run(SEED, number, prepare=prepare).broken())
+def shows(prepare: Callable[[World, pytest.MonkeyPatch], None], words: str) -> bool:
+    """Whether one of the first schedules tells of it."""
+    return any(words in violation for number in FEW for violation in run(SEED, number, prepare=prepare).broken())

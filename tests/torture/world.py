@@ -23,7 +23,7 @@ from tests.torture import deployed
 from tests.torture.process import Invocation, deploy, handler_of, isolate
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
-CALL_SECONDS = 0.005  # that every remote call takes
+CALL = timedelta(milliseconds=5)  # what every remote call takes
 MINUTE = timedelta(minutes=1)
 
 
@@ -55,6 +55,7 @@ class World:
     running: list[Invocation] = field(default_factory=list)  # the innermost last
     raised: list[str] = field(default_factory=list)  # errors that a handler let through
     ticks: int = 0
+    entered: str | None = None  # the function whose environment stands
     registry: Registry = field(default_factory=deployed_registry)
     settings: dict[str, str] = field(default_factory=dict)  # in the place of what the template says
     clocks_differ: timedelta = timedelta(0)  # by this much at most, from process to process
@@ -108,7 +109,7 @@ class World:
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """Runs a handler in its own environment; None where it died or raised."""
-        os.environ.update(deployed.environment(function) | self.settings)
+        self._enter(function)
         seconds = deployed.timeout(function)
         invocation = Invocation(
             function_name=function,
@@ -130,6 +131,12 @@ class World:
             return None
         finally:
             self.running.pop()
+
+    def _enter(self, function: str) -> None:
+        """Its environment; a process reads it when it begins, so nobody needs it back."""
+        if function != self.entered:
+            self.entered = function
+            os.environ.update(deployed.environment(function) | self.settings)
 
     def deliver(self, queue: str) -> bool:
         """One poll of a queue by its function; False where nothing was visible."""
@@ -213,7 +220,7 @@ class World:
     def _alive(self, call: str, _: Mapping[str, Any]) -> None:
         if not self.running:
             return
-        self.pass_time(CALL_SECONDS)
+        self.now += CALL
         if self.now >= self.running[-1].ends_at and not self.running[-1].is_paused:
             self.running[-1].is_dead = True
         if self.running[-1].is_dead:
