@@ -606,6 +606,19 @@ def test_an_urgent_request_that_waits_behind_its_deadline_is_told_of_once(system
     assert row(system, asked)["endangered_at"] < row(system, asked)["deadline"]
 
 
+def test_a_deadline_is_told_of_alike_by_both_lanes(system: System) -> None:
+    system.fault(route="messages", fault="status", status=529, count=None)
+    opened(system)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.tick(in_seconds=NEAR)
+    system.pass_time(MARGIN - 5 * 60)
+    system.run()
+    system.tick()
+
+    first, second = told(heard, "DeadlineEndangered")
+    assert first == second
+
+
 def test_while_the_lane_is_held_a_deadline_is_told_of_all_the_same(system: System) -> None:
     system.fault(route="messages", fault="status", status=401, count=None)
     asked = system.ask(priority="high", max_latency_minutes=15)
