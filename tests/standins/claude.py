@@ -18,6 +18,7 @@ import pytest
 
 from lanekeeper import claude as edge
 from lanekeeper import secret
+from lanekeeper.identity import params_hash
 from tests.standins.claude_client import URL, Client
 from tests.standins.claude_faults import Fault, Faults, error_reply, failing
 from tests.standins.claude_truth import Truth, message_for
@@ -49,6 +50,7 @@ class Made:
     canceled: bool = False
     results: list[bytes] | None = None  # a line each, once it has ended
     counts: Counter[str] = field(default_factory=Counter)  # of the results, by type
+    told: dict[str, Any] | None = None  # its document, which does not change once it has ended
 
     @property
     def size(self) -> int:
@@ -153,11 +155,12 @@ class Claude:
 
     def _message(self, params: dict[str, Any]) -> Reply:
         self.pass_time(self.delays.message)
-        outcome = self.truth.outcome_in_realtime(params)
+        asked = params_hash(params)
+        outcome = self.truth.outcome_in_realtime(asked)
         if outcome != "succeeded":
             return error_reply(400, outcome)
-        message = message_for(params, batch=False)
-        self.truth.bill(params, message, batch=False, at=self.clock())
+        message = message_for(asked, params["model"], batch=False)
+        self.truth.bill(asked, message, batch=False, at=self.clock())
         return document(message)
 
     def _count(self, prompt: dict[str, Any]) -> Reply:
@@ -213,9 +216,11 @@ class Claude:
         return self._document(made)
 
     def _describe(self, made: Made) -> dict[str, Any]:
+        if made.told is not None:
+            return made.told
         counts = {kind: made.counts[kind] for kind in ("succeeded", "errored", "canceled", "expired")}
         ended = made.results is not None
-        return {
+        told = {
             "id": made.id,
             "type": "message_batch",
             "processing_status": "ended" if ended else "canceling" if made.canceled else "in_progress",
@@ -224,14 +229,17 @@ class Claude:
             "request_counts": counts | {"processing": len(made.rows)},
             "results_url": f"{URL}{BATCHES}/{made.id}/results" if ended else None,
         }
+        made.told = told if ended else None
+        return told
 
     def _row(self, made: Made, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        outcome = "canceled" if made.canceled else self.truth.outcome_in_batch(params)
+        asked = params_hash(params)
+        outcome = "canceled" if made.canceled else self.truth.outcome_in_batch(asked)
         if outcome in ("canceled", "expired"):
             return {"custom_id": name, "result": {"type": outcome}}
         if outcome != "succeeded":
             error = {"type": "error", "error": {"type": outcome, "message": ""}, "request_id": None}
             return {"custom_id": name, "result": {"type": "errored", "error": error}}
-        message = message_for(params, batch=True)
-        self.truth.bill(params, message, batch=True, at=made.ends_at)
+        message = message_for(asked, params["model"], batch=True)
+        self.truth.bill(asked, message, batch=True, at=made.ends_at)
         return {"custom_id": name, "result": {"type": "succeeded", "message": message}}

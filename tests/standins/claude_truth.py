@@ -34,45 +34,43 @@ class Truth:
         """Whether it is the prompt that Claude calls invalid: what is counted names nothing else."""
         return str(params["messages"]) in self._bad_prompts
 
-    def outcome_in_batch(self, params: Mapping[str, Any]) -> str:
-        planned = self._planned.get(params_hash(params))
+    def outcome_in_batch(self, asked: str) -> str:
+        planned = self._planned.get(asked)
         return planned.pop(0) if planned else "succeeded"
 
-    def outcome_in_realtime(self, params: Mapping[str, Any]) -> str:
+    def outcome_in_realtime(self, asked: str) -> str:
         """Only what is wrong with the request itself shows here; the rest are a batch's own troubles."""
-        planned = self._planned.get(params_hash(params), [])
+        planned = self._planned.get(asked, [])
         return "invalid_request_error" if "invalid_request_error" in planned else "succeeded"
 
-    def bill(self, params: Mapping[str, Any], message: Mapping[str, Any], *, batch: bool, at: datetime) -> None:
-        name = params_hash(params)
-        (self.in_batch if batch else self.in_realtime)[name] += 1
+    def bill(self, asked: str, message: Mapping[str, Any], *, batch: bool, at: datetime) -> None:
+        (self.in_batch if batch else self.in_realtime)[asked] += 1
         cost = standard_prices().price(message["model"], Usage.from_api(message["usage"]), batch=batch, at=at)
         if cost is None:
             raise ValueError(f"no price for {message['model']}")
-        self.micro_usd[name] += cost.micro_usd
+        self.micro_usd[asked] += cost.micro_usd
         if batch:
             self.micro_usd_in_batch += cost.micro_usd
         else:
-            self.micro_usd_in_realtime[name] = cost.micro_usd
+            self.micro_usd_in_realtime[asked] = cost.micro_usd
 
     def billed(self) -> Decimal:
         return sum(self.micro_usd.values(), Decimal(0))
 
 
-def message_for(params: Mapping[str, Any], *, batch: bool) -> dict[str, Any]:
-    """The one answer to these params: which request it answers can be read in it."""
-    name = params_hash(params)
+def message_for(asked: str, model: str, *, batch: bool) -> dict[str, Any]:
+    """The one answer to the params of this hash: which request it answers can be read in it."""
     return {
-        "id": f"msg_{name[:20]}",
+        "id": f"msg_{asked[:20]}",
         "type": "message",
         "role": "assistant",
-        "model": params["model"],
-        "content": [{"type": "text", "text": f"answer to {name}"}],
+        "model": model,
+        "content": [{"type": "text", "text": f"answer to {asked}"}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
         "usage": {
-            "input_tokens": 10 + int(name[:2], 16),
-            "output_tokens": 1 + int(name[2:4], 16),
+            "input_tokens": 10 + int(asked[:2], 16),
+            "output_tokens": 1 + int(asked[2:4], 16),
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
             "service_tier": "batch" if batch else "standard",
