@@ -1096,6 +1096,22 @@ RESCUE = [
         f"{IN_RESCUE}::test_a_held_batch_is_sent_without_those_that_were_rescued",
     ),
     Guard(
+        "what is being rescued is trimmed only once its rescue was sent",
+        "shared/lanekeeper/rescue.py",
+        "is_left_to_rescue",
+        'and one.position <= cursors.get(Step.RESCUE, "")',
+        "",
+        f"{IN_RESCUE}::test_a_rescue_that_a_dead_tick_did_not_send_is_not_lost_when_its_segment_is_sealed",
+    ),
+    Guard(
+        "a batch is closed only once the rescues that it left were sent",
+        EFFECTS,
+        "__call__",
+        "self.unsent(",
+        "(lambda *_, **__: None)(",
+        f"{IN_RESCUE}::test_a_rescue_that_a_dead_tick_did_not_send_is_not_lost_when_its_batch_is_collected",
+    ),
+    Guard(
         "what is being rescued is trimmed only once it is left to its rescue",
         TRIMMING,
         "_is_gone",

@@ -6,7 +6,7 @@ from lanekeeper.batching import may_hold_ended, trimmed
 from lanekeeper.dynamo import Item
 from lanekeeper.models import Batch
 from lanekeeper.requests_table import RequestsTable
-from lanekeeper.rescue import Asked, asked_of, is_being_rescued, is_over
+from lanekeeper.rescue import Asked, Cursors, asked_of, is_left_to_rescue, is_over
 from lanekeeper.spool import Spool
 
 
@@ -31,13 +31,13 @@ class Trim:
         gone = {
             (one.segment, one.sequence)
             for one in asked
-            if (row := rows.get(one.entry.key)) is not None and self._is_gone(one, row)
+            if (row := rows.get(one.entry.key)) is not None and self._is_gone(one, row, batch.deadlines_done or {})
         }
         return trimmed(batch, indexes, gone) if gone else batch
 
-    def _is_gone(self, one: Asked, row: Item) -> bool:
+    def _is_gone(self, one: Asked, row: Item, cursors: Cursors) -> bool:
         if is_over(row):
             return True
-        if not is_being_rescued(row):
+        if not is_left_to_rescue(one, row, cursors):
             return False
         return "segment" not in row or self.requests.leave_to_rescue(one.entry.key, segment=one.segment)
