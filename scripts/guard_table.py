@@ -1092,7 +1092,7 @@ RESCUE = [
         "what has its end is trimmed before the send",
         ADVANCE,
         "_enter",
-        "batch = Trim(requests=self.requests, spool=self.spool)(batch)",
+        "batch = Trim(requests=self.requests, spool=self.spool)(batch, now)",
         f"{IN_RESCUE}::test_a_held_batch_is_sent_without_those_that_were_rescued",
     ),
     Guard(
@@ -1110,6 +1110,14 @@ RESCUE = [
         "self.unsent(",
         "(lambda *_, **__: None)(",
         f"{IN_RESCUE}::test_a_rescue_that_a_dead_tick_did_not_send_is_not_lost_when_its_batch_is_collected",
+    ),
+    Guard(
+        "what a dead tick ended is trimmed only once it was told of",
+        TRIMMING,
+        "_is_gone",
+        "self._check_told(one, row, cursors, now)",
+        "pass",
+        f"{IN_RESCUE}::test_an_end_that_a_dead_tick_did_not_tell_of_is_told_of_before_its_batch_is_trimmed",
     ),
     Guard(
         "what is being rescued is trimmed only once it is left to its rescue",

@@ -610,6 +610,23 @@ def test_an_end_that_a_dead_tick_did_not_tell_of_is_told_of_with_its_batch(syste
     assert [event["id"] for event in told(heard, "RequestCompleted")] == asked[:1]
 
 
+def test_an_end_that_a_dead_tick_did_not_tell_of_is_told_of_before_its_batch_is_trimmed(system: System) -> None:
+    """No tick looks at what is in no batch any more."""
+    system.set_workload("poller", "content-pipeline", on_late="fail")
+    (asked,) = waiting(system)
+    system.deliver("RequestQueue")
+    system.tick(in_seconds=SOON * 60 - 60)
+    system.crash(connections.eventbridge(), "events.PutEvents")
+    with pytest.raises(Killed):
+        system.tick(in_seconds=90)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.deliver("BatchQueue")
+    system.tick(in_seconds=60)
+
+    assert [event["id"] for event in told(heard, "RequestCompleted")] == [asked]
+    assert [batch["state"] for batch in system.batches()] == ["DROPPED"]
+
+
 def test_a_paid_answer_behind_the_deadline_is_no_success_where_none_is_wanted(system: System) -> None:
     """It is collected before the tick that would have ended the request."""
     for function in ("poller", "collector"):
