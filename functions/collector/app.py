@@ -27,6 +27,7 @@ from .rebuffer import Rebuffer
 from .salvage import Salvage
 from .set_aside import SetAside
 from .store import Store
+from .unsent import Unsent
 from .untold import Untold
 
 processor = Records()
@@ -50,6 +51,7 @@ def _collect(settings: CollectorSettings) -> Collect:
     spool = Spool(connections.s3(), settings.content_bucket)
     prices = standard_prices()
     claude = secret.connected(settings.claude_secret_arn, settings.claude_url)
+    margin = timedelta(seconds=settings.rescue_margin_seconds)
     bus, registry = CompletionBus(connections.eventbridge(), settings.completion_bus), deployed_registry()
     return Collect(
         batches=batches,
@@ -77,8 +79,9 @@ def _collect(settings: CollectorSettings) -> Collect:
                 spool=spool,
                 batch_queue=Queue(connections.sqs(), settings.batch_queue_url),
                 window=timedelta(seconds=settings.batch_window_seconds),
-                margin=timedelta(seconds=settings.rescue_margin_seconds),
+                margin=margin,
             ),
+            unsent=Unsent(batches=batches, requests=requests, registry=registry, margin=margin),
             untold=Untold(requests=requests, bus=bus, registry=registry, bucket=settings.content_bucket),
         ),
     )

@@ -26,6 +26,7 @@ from lanekeeper.telemetry import count, count_trouble, logger
 from .effects import Effects
 from .set_aside import SetAside
 from .store import Store
+from .unsent import RescuesUnsentError
 
 LEASE = timedelta(seconds=120)
 RENEW_AFTER = timedelta(seconds=30)
@@ -84,7 +85,7 @@ class Collect:
         history = history_of(self.batches.batch(batch_id) or item)  # as it is now that nobody else writes it
         try:
             self._collect(batch, history, lease)
-        except OutOfTimeError as error:
+        except (OutOfTimeError, RescuesUnsentError) as error:
             self._give_back(lease, error, wait=timedelta(0))
         except OddResultsError as error:
             self._odd(lease, history, error)

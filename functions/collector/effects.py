@@ -19,12 +19,13 @@ from lanekeeper.models import Batch, BatchState, Entry, Lane, Outcome
 from lanekeeper.policy import Notify, OnLate, Registry, workload_of
 from lanekeeper.pricing import PriceList
 from lanekeeper.requests_table import Ending, RequestsTable, ending_fields
-from lanekeeper.rescue import Asked
+from lanekeeper.rescue import Asked, asked_of
 from lanekeeper.results import Row, bill_of, cost_without_answer, read_row
 from lanekeeper.spool import Spool, Stored, result_key
 from lanekeeper.telemetry import count, seconds
 
 from .rebuffer import Again, Rebuffer
+from .unsent import Unsent
 from .untold import Untold
 
 CHUNK = 200  # rows between two notes of progress
@@ -64,6 +65,7 @@ class Effects:
     registry: Registry
     rebuffer: Rebuffer
     untold: Untold
+    unsent: Unsent
 
     def __call__(self, item: Item, *, renew: Callable[[], None], clock: Callable[[], datetime]) -> None:
         collection = self._collection(item)
@@ -78,6 +80,7 @@ class Effects:
             self.rebuffer(
                 collection.batch, self._again(collection), ended_at=collection.ended_at, clock=clock, renew=renew
             )
+        self.unsent(collection.batch, self._asked(collection), now=clock())
         self._announce(collection, item["tally"])
         self.batches.move(collection.batch, BatchState.COLLECTED, {"answers": collection.answers})
         _measure(collection.batch, item)
@@ -92,6 +95,9 @@ class Effects:
             entries={member.segment: self.spool.entries(member.segment) for member in batch.members},
             ended_at=ended_at,
         )
+
+    def _asked(self, collection: Collection) -> list[Asked]:
+        return asked_of(collection.batch.members, collection.entries)
 
     def _rows(self, collection: Collection, start: int = 0) -> Iterator[Placed]:
         if start >= collection.stored.size:  # a crash after the last chunk: S3 has no range behind the end

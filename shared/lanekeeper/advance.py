@@ -25,7 +25,7 @@ from lanekeeper.requests_table import RequestsTable
 from lanekeeper.settling import LOOK_AGAIN, Settle, note_opened
 from lanekeeper.spool import Spool, lines_key
 from lanekeeper.telemetry import count, count_trouble, logger
-from lanekeeper.trimming import Trim
+from lanekeeper.trimming import EndUntoldError, Trim
 
 MARGIN_SECONDS = 10.0  # kept back from the function's time, for writing down what a create said
 LEAST_SECONDS = 25.0  # a send begun with less would often be cut off, and be in doubt for SETTLE
@@ -66,7 +66,12 @@ class Advance:
 
     def _enter(self, batch: Batch, seconds_left: Callable[[], float]) -> None:
         """Sends the batch if its lane is not held and Claude has room for it."""
-        batch = Trim(requests=self.requests, spool=self.spool)(batch)
+        now = self.clock()
+        try:
+            batch = Trim(requests=self.requests, spool=self.spool)(batch, now)
+        except EndUntoldError:
+            self.batches.look_again(batch, now + LOOK_AGAIN)
+            return
         if not batch.count:
             self._drop(batch)
             return

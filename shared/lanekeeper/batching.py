@@ -43,8 +43,9 @@ def _fill(waiting: Sequence[Segment]) -> list[Segment]:
 
 
 def seal(batch_id: str, segments: Sequence[Segment], now: datetime) -> Batch:
-    """The batch that these segments make; where a deadline in them was seen to, it is looked at from the beginning."""
-    done = {step: "" for segment in segments for step in segment.deadlines_done or ()}
+    """The batch that these segments make; what was not seen to in each of them is looked at again."""
+    cursors = [segment.deadlines_done or {} for segment in segments]
+    done = {step: min(each.get(step, "") for each in cursors) for step in set().union(*cursors)}
     return Batch(
         id=batch_id,
         class_id=segments[0].class_id,

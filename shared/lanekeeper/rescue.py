@@ -93,3 +93,9 @@ def is_over(row: Mapping[str, object]) -> bool:
 
 def is_being_rescued(row: Mapping[str, object]) -> bool:
     return row.get("rescue") == PENDING
+
+
+def is_left_to_rescue(one: Asked, row: Mapping[str, object], cursors: Cursors) -> bool:
+    """Whether a request's rescue is under way and its message was surely sent. Before that its home must stay: a tick
+    that died between mark and message is repeated by the next one that looks there."""
+    return is_being_rescued(row) and one.position <= cursors.get(Step.RESCUE, "")

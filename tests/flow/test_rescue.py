@@ -164,6 +164,42 @@ def test_a_rescue_between_whose_mark_and_message_its_batch_was_trimmed_is_still_
     assert row(system, asked)["outcome"] == "succeeded"
 
 
+def test_a_rescue_that_a_dead_tick_did_not_send_is_not_lost_when_its_segment_is_sealed(system: System) -> None:
+    """Its home must not be closed before another tick has looked at it."""
+    asked = []
+    for _ in range(2):  # a segment each
+        asked += waiting(system)
+        system.deliver("RequestQueue")
+    system.crash(connections.sqs(), "sqs.SendMessageBatch", at=2)
+    with pytest.raises(Killed):
+        system.tick(in_seconds=NEAR)
+    system.deliver("BatchQueue")
+    system.tick(in_seconds=60)
+    system.run()
+
+    assert [row(system, each).get("outcome") for each in asked] == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize("outcome", ["expired", "invalid_request"])
+def test_a_rescue_that_a_dead_tick_did_not_send_is_not_lost_when_its_batch_is_collected(
+    system: System, outcome: str
+) -> None:
+    system.fault(route="batch_rows", outcome=outcome)
+    (asked,) = opened(system)
+    system.emulator.world.clock.advance(12 * 3600)
+    system.tick(in_seconds=NEAR - 60)
+    system.crash(connections.sqs(), "sqs.SendMessageBatch")
+    with pytest.raises(Killed):
+        system.tick(in_seconds=60)
+    system.deliver("CollectQueue")
+    assert row(system, asked).get("outcome") is None
+    system.tick(in_seconds=60)
+    system.run()
+
+    assert row(system, asked)["outcome"] == "succeeded"
+    assert [batch["state"] for batch in system.batches()] == ["COLLECTED"]
+
+
 def test_a_rescue_that_the_queue_does_not_take_is_sent_by_the_next_tick(system: System) -> None:
     opened(system)
     with pytest.MonkeyPatch.context() as patch:
@@ -572,6 +608,23 @@ def test_an_end_that_a_dead_tick_did_not_tell_of_is_told_of_with_its_batch(syste
     system.deliver("CollectQueue")
 
     assert [event["id"] for event in told(heard, "RequestCompleted")] == asked[:1]
+
+
+def test_an_end_that_a_dead_tick_did_not_tell_of_is_told_of_before_its_batch_is_trimmed(system: System) -> None:
+    """No tick looks at what is in no batch any more."""
+    system.set_workload("poller", "content-pipeline", on_late="fail")
+    (asked,) = waiting(system)
+    system.deliver("RequestQueue")
+    system.tick(in_seconds=SOON * 60 - 60)
+    system.crash(connections.eventbridge(), "events.PutEvents")
+    with pytest.raises(Killed):
+        system.tick(in_seconds=90)
+    heard = system.listen(connections.eventbridge(), "events.PutEvents")
+    system.deliver("BatchQueue")
+    system.tick(in_seconds=60)
+
+    assert [event["id"] for event in told(heard, "RequestCompleted")] == [asked]
+    assert [batch["state"] for batch in system.batches()] == ["DROPPED"]
 
 
 def test_a_paid_answer_behind_the_deadline_is_no_success_where_none_is_wanted(system: System) -> None:
