@@ -102,10 +102,9 @@ class Objects:
         keys = s3_backends[ACCOUNT]["aws"].buckets[BUCKET].keys
         return {name: [version.value for version in keys.getlist(name)] for name in keys}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> dict[str, Any]:
+    def put_object(self, **given: Any) -> Any:
         """As a producer does."""
-        version = boto3.client("s3").put_object(Bucket=Bucket, Key=Key, Body=Body)["VersionId"]
-        return {"VersionId": version}
+        return boto3.client("s3").put_object(**given)
 
 
 class Queues:
