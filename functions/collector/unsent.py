@@ -13,7 +13,7 @@ from lanekeeper.batches_table import BatchesTable
 from lanekeeper.dynamo import Item
 from lanekeeper.errors import LanekeeperError
 from lanekeeper.models import Batch
-from lanekeeper.policy import OnLate, Registry
+from lanekeeper.policy import OnLate, Registry, workload_of
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.rescue import Asked, is_being_rescued, is_left_to_rescue, is_over
 
@@ -35,7 +35,7 @@ class Unsent:
 
     def __call__(self, batch: Batch, asked: Sequence[Asked], *, now: datetime) -> None:
         """Raises RescuesUnsentError where a request lives in nothing but such a rescue."""
-        if self.registry[batch.workload].on_late is not OnLate.RESCUE:
+        if workload_of(self.registry, batch.workload).on_late is not OnLate.RESCUE:
             return
         until = moments.to_text(now + self.margin + CLOCKS)
         due = {one.entry.key: one for one in asked if one.entry.deadline <= until}

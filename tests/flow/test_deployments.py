@@ -36,6 +36,10 @@ def test_a_workload_that_was_taken_out_is_still_rescued(system: System) -> None:
     system.tick(in_seconds=NEAR)
     system.run()
     assert outcome(system, asked, "content-pipeline") == "succeeded"
+    system.emulator.world.clock.advance(12 * 3600)
+    system.tick()
+    system.run()
+    assert [batch["state"] for batch in system.batches()] == ["COLLECTED"]
 
 
 def test_another_window_and_margin_finish_what_was_begun_under_the_old_ones(system: System) -> None:
