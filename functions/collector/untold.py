@@ -15,6 +15,8 @@ from lanekeeper.policy import Notify, OnLate, Registry, workload_of
 from lanekeeper.requests_table import RequestsTable
 from lanekeeper.rescue import Asked, Step
 
+from .unsent import CLOCKS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Untold:
@@ -29,11 +31,8 @@ class Untold:
         workload, told = workload_of(self.registry, batch.workload), (batch.deadlines_done or {}).get(Step.FAIL, "")
         if workload.on_late is not OnLate.FAIL or workload.notify is Notify.NONE:
             return
-        ids = {
-            one.entry.key: one.entry.id
-            for one in asked
-            if one.position > told and one.entry.deadline < moments.to_text(now)
-        }
+        until = moments.to_text(now + CLOCKS)
+        ids = {one.entry.key: one.entry.id for one in asked if one.position > told and one.entry.deadline < until}
         self.bus.send(
             request_completed(row, request_id=ids[key], bucket=self.bucket)
             for key, row in self.requests.get_all(list(ids)).items()
