@@ -164,7 +164,7 @@ class Deadlines:
             count("DeadlinesMissed")
             count("RequestsFailed")
             return ending_fields(ending, now)
-        row = self.requests.get(one.entry.key) or {}
+        row = self.requests.get_all([one.entry.key]).get(one.entry.key, {})
         return row if row.get("answer_key") == ending.answer_key and "forgotten_at" not in row else None
 
     def _notify(self, one: Asked) -> Notify:
