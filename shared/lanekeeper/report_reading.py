@@ -5,17 +5,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lanekeeper import moments
 from lanekeeper.connections import CONFIG
-from lanekeeper.dynamo import Item, plain_client
 from lanekeeper.ledger import shard_keys
+from lanekeeper.quick_pages import pages, plain, quick_client
 from lanekeeper.report_rows import BOOKED, ENDED, Booked, Ended, booked_of, ended_of
 
 if TYPE_CHECKING:
     import boto3
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 READERS = 8  # pages of at most 1 MB at a time
@@ -34,7 +33,7 @@ class RequestPage(NamedTuple):
 class ReportReading:
     """One deployment's tables, read only."""
 
-    dynamodb: "DynamoDBClient"
+    dynamodb: Any  # a quick client
     s3: "S3Client"
     requests_table: str
     ledger_table: str
@@ -53,33 +52,39 @@ class ReportReading:
             "KeyConditionExpression": "workload_day = :shard",
             **_projection(BOOKED),
         }
-        shards = (shard for day in days for name in sorted(workloads) for shard in shard_keys(name, day))
-        parts = (self._pages("query", ExpressionAttributeValues={":shard": shard}, **which) for shard in shards)
-        for page in in_parallel(parts):
-            yield [booked_of(item) for item in page]
+        yield from in_parallel(
+            self._shard(name, day, shard, which)
+            for day in days
+            for name in sorted(workloads)
+            for shard in shard_keys(name, day)
+        )
+
+    def _shard(self, name: str, day: str, shard: str, which: dict[str, Any]) -> Iterator[list[Booked]]:
+        for page in pages(self.dynamodb, "query", ExpressionAttributeValues={":shard": {"S": shard}}, **which):
+            yield [booked_of(name, day, item) for item in page]
 
     def requests(self, *, since: datetime, now: datetime) -> Iterator["RequestPage"]:
         """Requests that have ended since then, and those that wait behind their deadline."""
         which = {
             "TableName": self.requests_table,
             "FilterExpression": "finished_at >= :since OR (attribute_not_exists(outcome) AND deadline < :now)",
-            "ExpressionAttributeValues": {":since": moments.to_text(since), ":now": moments.to_text(now)},
+            "ExpressionAttributeValues": {
+                ":since": {"S": moments.to_text(since)},
+                ":now": {"S": moments.to_text(now)},
+            },
             **_projection(ENDED),
         }
-        parts = (self._pages("scan", Segment=part, TotalSegments=READERS, **which) for part in range(READERS))
-        for page in in_parallel(parts):
+        parts = (pages(self.dynamodb, "scan", Segment=part, TotalSegments=READERS, **which) for part in range(READERS))
+        for items in in_parallel(parts):
+            page = [plain(item) for item in items]
             ended = [row for item in page if "outcome" in item and (row := ended_of(item))]
             yield RequestPage(ended, [item["workload"] for item in page if "outcome" not in item])
-
-    def _pages(self, deed: "Literal['query', 'scan']", **which: Any) -> Iterator[list[Item]]:
-        paginator: Any = self.dynamodb.get_paginator(deed)
-        return (page["Items"] for page in paginator.paginate(**which))
 
 
 def reading_of(session: "boto3.Session", output: Callable[[str], str], **place: Any) -> ReportReading:
     """A stack as its operator reaches it, by its outputs; `place` says where AWS is, as boto3's clients take it."""
     return ReportReading(
-        dynamodb=plain_client(session, **place),
+        dynamodb=quick_client(session, **place),
         s3=session.client("s3", config=CONFIG, **place),
         requests_table=output("RequestsTableName"),
         ledger_table=output("LedgerTableName"),

@@ -13,8 +13,6 @@ from lanekeeper.usage import Usage
 
 # The attributes that are read, for projections: the rest of a row stays where it is.
 BOOKED = (
-    "workload",
-    "day",
     "lane",
     "model",
     "kind",
@@ -39,6 +37,10 @@ ENDED = (
     "rescue",
     "attempt",
 )
+
+LANES = {lane.value: lane for lane in Lane}  # many times as fast as to ask the enumeration
+
+NONE = {"N": "0"}
 
 _ANSWER = re.compile(r"results/workload=[^/]+/date=(?P<day>[^/]+)/(?P<realtime>realtime-)?")
 _ROUND = re.compile(r"-r(\d+)-")
@@ -77,19 +79,22 @@ class Ended(NamedTuple):
     attempts: int  # further calls in real time
 
 
-def booked_of(item: Mapping[str, Any]) -> Booked:
+def booked_of(workload: str, day: str, item: Mapping[str, Any]) -> Booked:
+    """One item in DynamoDB's own form: there are a million of them, and half of the time is spent here."""
+    cost, standard, seconds = (item[name].get("N") for name in ("cost_micro_usd", "standard_micro_usd", "seconds"))
+    searches = item.get("tokens")
     return Booked(
-        item["workload"],
-        item["day"],
-        Lane(item["lane"]),
-        item["model"],
-        item["kind"],
-        int(item["requests"]),
-        int(item.get("tokens", {}).get("web_search", 0)),
-        item["cost_micro_usd"],
-        item["standard_micro_usd"],
-        item["seconds"],
-        item["recorded_at"],
+        workload,
+        day,
+        LANES[item["lane"]["S"]],
+        item["model"]["S"],
+        item["kind"]["S"],
+        int(item["requests"]["N"]),
+        int(searches["M"].get("web_search", NONE)["N"]) if searches else 0,
+        None if cost is None else Decimal(cost),
+        None if standard is None else Decimal(standard),
+        None if seconds is None else Decimal(seconds),
+        item["recorded_at"]["S"],
     )
 
 

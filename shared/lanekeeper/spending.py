@@ -9,7 +9,7 @@ from lanekeeper.models import Lane
 from lanekeeper.report_rows import Booked, Ended
 
 ZERO = Decimal(0)
-UNSEEN, LOST, RESCUE, RECORDED = "possible_duplicate", "lost", "rescue", "recorded"
+ANSWER, UNSEEN, LOST, RESCUE, RECORDED = "answer", "possible_duplicate", "lost", "rescue", "recorded"
 UNANSWERED = {UNSEEN, LOST}
 
 
@@ -30,52 +30,80 @@ class Spend(Sum):
     answers: int = 0
     cost: Decimal = ZERO
     standard: Decimal = ZERO  # the same usage in real time
-    token_cost: Decimal = ZERO  # without web searches, which cost the same in both lanes
-    token_standard: Decimal = ZERO
-    proven_rows: int = 0  # those of the two sums above
-    halved_rows: int = 0  # those of them whose tokens cost exactly half of their real-time price
+    searches: Decimal = ZERO  # of both sums: web searches cost the same in either lane
+    unproven_rows: int = 0  # with searches of an unknown price: what their tokens cost cannot be told
+    unproven_cost: Decimal = ZERO
+    unproven_standard: Decimal = ZERO
+    halved_rows: int = 0  # whose tokens cost exactly half of their real-time price
     unpriced_rows: int = 0
     unpriced_answers: int = 0
+    unanswered_rows: int = 0  # of the following two
     unseen_calls: int = 0  # their answers were seen by nobody: perhaps billed
     lost_answers: int = 0  # perhaps billed, too
     rescues: int = 0
     rescue_cost: Decimal = ZERO
-    rescue_token_cost: Decimal = ZERO
+    rescue_searches: Decimal = ZERO
     recorded: int = 0
     recorded_cost: Decimal = ZERO
 
     def add(self, row: Booked, search_price: Decimal | None) -> None:
         """`search_price` is that of one search at the row's day; None where it has none, or no search was made."""
         self.rows += 1
-        if row.kind == UNSEEN:
-            self.unseen_calls += row.requests
-        elif row.kind == LOST:
-            self.lost_answers += row.requests
+        if row.kind in UNANSWERED:
+            self.unanswered_rows += 1
+            self.unseen_calls += row.requests if row.kind == UNSEEN else 0
+            self.lost_answers += row.requests if row.kind == LOST else 0
         else:
             self._add_answers(row, search_price)
 
     def _add_answers(self, row: Booked, search_price: Decimal | None) -> None:
         self.answers += row.requests
-        self.rescues += row.requests if row.kind == RESCUE else 0
-        self.recorded += row.requests if row.kind == RECORDED else 0
+        if row.kind != ANSWER:
+            self._add_kind(row, search_price)
         if row.cost is None or row.standard is None:
             self.unpriced_rows += 1
             self.unpriced_answers += row.requests
             return
         self.cost += row.cost
         self.standard += row.standard
-        self.rescue_cost += row.cost if row.kind == RESCUE else ZERO
-        self.recorded_cost += row.cost if row.kind == RECORDED else ZERO
-        if not row.web_searches or search_price is not None:
-            searches = row.web_searches * (search_price or ZERO)
-            self._add_tokens(row.kind, row.cost - searches, row.standard - searches)
+        if not row.web_searches:
+            self.halved_rows += 2 * row.cost == row.standard
+        elif search_price is not None:
+            searches = row.web_searches * search_price
+            self.searches += searches
+            self.halved_rows += 2 * row.cost - searches == row.standard
+        else:
+            self.unproven_rows += 1
+            self.unproven_cost += row.cost
+            self.unproven_standard += row.standard
 
-    def _add_tokens(self, kind: str, cost: Decimal, standard: Decimal) -> None:
-        self.token_cost += cost
-        self.token_standard += standard
-        self.rescue_token_cost += cost if kind == RESCUE else ZERO
-        self.proven_rows += 1
-        self.halved_rows += int(2 * cost == standard)
+    def _add_kind(self, row: Booked, search_price: Decimal | None) -> None:
+        cost = row.cost or ZERO
+        if row.kind == RESCUE:
+            self.rescues += row.requests
+            self.rescue_cost += cost
+            self.rescue_searches += row.web_searches * (search_price or ZERO)
+        elif row.kind == RECORDED:
+            self.recorded += row.requests
+            self.recorded_cost += cost
+
+    @property
+    def proven_rows(self) -> int:
+        """Those that the two sums of tokens are made of."""
+        return self.rows - self.unpriced_rows - self.unproven_rows - self.unanswered_rows
+
+    @property
+    def token_cost(self) -> Decimal:
+        """Without web searches."""
+        return self.cost - self.searches - self.unproven_cost
+
+    @property
+    def token_standard(self) -> Decimal:
+        return self.standard - self.searches - self.unproven_standard
+
+    @property
+    def rescue_token_cost(self) -> Decimal:
+        return self.rescue_cost - self.rescue_searches
 
     @property
     def saved(self) -> Decimal:
