@@ -1,6 +1,7 @@
 """`lanekeeper report`: what a period cost, what batches saved, how long answers took, and what to do next."""
 
 from datetime import datetime
+from pathlib import Path
 
 import click
 
@@ -18,6 +19,12 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 )
 @click.option("--json", "form", flag_value="json", help="Print JSON, for programs; money in micro-dollars.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV: one line for each workload and lane.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Also write one page with plots that needs nothing else.",
+)
 @stack_options
 def report(
     *,
@@ -26,6 +33,7 @@ def report(
     days: int | None,
     workloads: tuple[str, ...],
     form: str | None,
+    html: Path | None,
     where: Where,
 ) -> None:
     """Adds up the ledger's rows of a period, and the ends of its requests.
@@ -35,4 +43,4 @@ def report(
     """
     from cli.report_run import Asked, run  # the SDK of AWS takes its time
 
-    run(where, Asked(first=first, last=last, days=days, workloads=workloads), form=form or "table")
+    run(where, Asked(first=first, last=last, days=days, workloads=workloads), form=form or "table", html=html)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 import click
 
@@ -12,6 +13,7 @@ from cli.output import BadInputError, json_text
 from cli.progress import Looking
 from cli.registry_file import found_registry
 from cli.report_csv import csv_text
+from cli.report_html import page
 from cli.report_json import document
 from cli.report_tables import text
 from lanekeeper import clock
@@ -50,14 +52,24 @@ class Asked:
         return Period(first, last)
 
 
-def run(where: Where, asked: Asked, *, form: str) -> None:
-    """Prints the report of the stack that is meant."""
+def run(where: Where, asked: Asked, *, form: str, html: Path | None = None) -> None:
+    """Prints the report of the stack that is meant, and writes its page where one is wanted."""
     now = clock.now()
     period = asked.period(now.astimezone(UTC).date())
     registry = found_registry()
     with understandable():
         report = reported(reach(where), period, registry, only=set(asked.workloads), now=now)
     click.echo(FORMS[form](report), nl=form != "csv")
+    if html is not None:
+        _write(html, page(report))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInputError(f"{file} cannot be written: {error.strerror}") from error
+    click.echo(f"the page is in {file}", err=True)
 
 
 def reported(reached: Reached, period: Period, registry: Registry, *, only: set[str], now: datetime) -> Report:
@@ -80,11 +92,11 @@ def folded(
     workloads = only or {*registry, *reading.workloads()}
     since = datetime.combine(fold.period.first, time(), UTC)
     requests = rows = 0
-    for page in reading.requests(since=since, now=fold.now):
-        fold.add_ended(row for row in page.ended if not only or row.workload in only)
-        fold.add_overdue(sum(not only or name in only for name in page.overdue))
-        workloads |= set() if only else {row.workload for row in page.ended}
-        requests += len(page.ended)
+    for ended, overdue in reading.requests(since=since, now=fold.now):
+        fold.add_ended(row for row in ended if not only or row.workload in only)
+        fold.add_overdue(sum(not only or name in only for name in overdue))
+        workloads |= set() if only else {row.workload for row in ended}
+        requests += len(ended)
         progress("requests", requests)
     for booked in reading.booked(workloads, sorted({*fold.period.days(), *fold.month.days()})):
         fold.add_booked(booked)

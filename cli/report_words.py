@@ -14,21 +14,26 @@ UNKNOWN = "unknown"
 
 
 def headline(report: Report) -> list[str]:
-    """Three sentences: what was saved, whether the promise of the deadlines holds, what to move next."""
-    return [saved(report.total), deadlines(report), next_move(report.move)]
+    """What was saved, whether the promise of the deadlines holds, what to move next."""
+    first = " ".join(filter(None, [saved(report.total), left_out(report.total)]))
+    return [first, deadlines(report), next_move(report.move)]
 
 
 def saved(total: Account) -> str:
     if not total.cost and not total.unpriced_rows:
         return "Nothing was billed."
-    left_out = f" Left out: {counted(total.unpriced_rows, 'row')} without a price." if total.unpriced_rows else ""
     if total.net is None:
-        return f"Batches saved {dollars(total.saved)}, less what was bought twice, which is not known yet.{left_out}"
+        return f"Batches saved {dollars(total.saved)}, less what was bought twice, which is not known yet."
     if total.net < 0:
-        return f"Nothing was saved: what was bought twice cost {dollars(-total.net)} more than batches saved.{left_out}"
+        return f"Nothing was saved: what was bought twice cost {dollars(-total.net)} more than batches saved."
     standard = total.standard - total.overspend.unused_standard
     share = percent(total.net, standard)
-    return f"Saved {dollars(total.net)} of the {dollars(standard)} that real time would have cost: {share}.{left_out}"
+    return f"Saved {dollars(total.net)} of the {dollars(standard)} that real time would have cost: {share}."
+
+
+def left_out(total: Account) -> str | None:
+    """What no sum can hold; None where all has a price."""
+    return f"Left out: {counted(total.unpriced_rows, 'row')} without a price." if total.unpriced_rows else None
 
 
 def deadlines(report: Report) -> str:
@@ -107,6 +112,12 @@ def _money(total: Account) -> Iterator[tuple[str, str]]:
     if over.unused_batch or over.unused_realtime:
         in_batches, in_realtime = dollars(over.unused_batch), dollars(over.unused_realtime)
         yield "Bought twice", f"{in_batches} in batches, {in_realtime} in real time: answers that came second"
+    if total.net is not None and total.net != total.saved:
+        twice = dollars(over.unused_standard)
+        yield (
+            "Net saving",
+            f"{dollars(total.net)}: {dollars(total.saved)} less {twice}, the second answers in real time",
+        )
     if over.not_compared:
         days = f"{over.not_compared:,} of {over.compared + over.not_compared:,} days of workloads"
         yield "Not compared", f"{days}, for what was bought twice: at work, unpriced, or over 30 days ago"

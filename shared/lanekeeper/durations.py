@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from math import ceil
 
-_three_digits = Context(prec=3).create_decimal
+_three_digits = Context(prec=3, rounding=ROUND_CEILING).create_decimal
 
 
 class Durations:
-    """Seconds, counted by their first three digits: off by half a percent at most. The longest is kept as it is."""
+    """Seconds, counted by their first three digits, rounded up: at most a percent too long, never too short.
+
+    So what is over a limit of three digits stays over it. The longest is kept as it is.
+    """
 
     __slots__ = ("counts", "longest")
 

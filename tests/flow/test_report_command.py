@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -217,3 +218,18 @@ def test_a_workload_that_left_the_registry_is_found_by_its_answers(
 )
 def test_a_period_that_is_none_is_wrong_usage(system: System, arguments: list[str]) -> None:
     assert CliRunner().invoke(main, ["report", *arguments]).exit_code == 2
+
+
+def test_the_page_is_written_where_it_was_asked_for_beside_the_table(system: System, tmp_path: Path) -> None:
+    system.ask(priority="high")
+    system.run()
+    result = run("--html", str(tmp_path / "report.html"))
+    assert result.stdout.startswith("20")
+    assert f"the page is in {tmp_path / 'report.html'}" in result.stderr
+    assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_page_that_cannot_be_written_is_said_so(system: System, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["report", "--html", str(tmp_path / "nowhere" / "report.html")])
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
