@@ -17,7 +17,7 @@ PAGE = FOLDER / "report.html"
 
 
 def write_page(stack: Stack) -> Path:
-    """As it would be half a day later: nothing is under way then, and Claude's clock, which runs ahead, is overtaken."""
+    """As it would be half a day later: nothing is under way then, and Claude's fast clock is overtaken."""
     now = datetime.now(UTC) + LATER
     period = Period(datetime.now(UTC).date(), now.date())
     reading = reading_of(session(), stack.outputs.__getitem__, **place(stack.ministack))
