@@ -66,3 +66,8 @@ def _bracketed(brackets: str, members: Sequence[str], indent: str) -> str:
         return brackets
     inner = f",\n{indent}  ".join(members)
     return f"{brackets[0]}\n{indent}  {inner}\n{indent}{brackets[1]}"
+
+
+def spelled(number: Decimal) -> str:
+    """All of its digits, and no more: `0.5` for 0.500, `1200` for 1.2E+3."""
+    return f"{number.normalize():f}"

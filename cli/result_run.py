@@ -3,25 +3,20 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-
-import yaml
 
 from cli.connection import connected, understandable
 from cli.conventions import Exit, Where
 from cli.output import BadInputError
 from cli.progress import Counter
+from cli.registry_file import found_registry
 from cli.result_text import show
-from lanekeeper import registry
 from lanekeeper.client import Answer, Client, Outcome, Status, Ticket, TimedOutError
-from lanekeeper.errors import RegistryError
 from lanekeeper.identity import request_key
-from lanekeeper.policy import registry_of
 
 READS_AT_ONCE = 8
 UNKNOWN_SECONDS = 60.0  # with --wait: what was sent a moment ago has no row yet
 LOOK_SECONDS = 2.0  # between two looks for ids that are not known
-REGISTRY = Path("workloads.yaml")
+NAME_IT = "name the workload with --workload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +55,9 @@ def run(
 
 
 def _workloads() -> list[str]:
-    """The names in ./workloads.yaml, or in the one beside the package."""
-    path = next((path for path in (REGISTRY, registry.PATH) if path.exists()), None)
-    if path is None:
-        raise BadInputError("there is no workloads.yaml here to look the workload up in: name it with --workload")
-    try:
-        return list(registry_of(yaml.safe_load(path.read_text(encoding="utf-8"))))
-    except (yaml.YAMLError, UnicodeDecodeError, RegistryError) as error:
-        raise BadInputError(f"{path} cannot be read: {error}; or name the workload with --workload") from error
+    if not (registry := found_registry(or_else=NAME_IT)):
+        raise BadInputError(f"there is no workloads.yaml here to look the workload up in: {NAME_IT}")
+    return list(registry)
 
 
 def _statuses(client: Client, ids: Sequence[str], workloads: Sequence[str]) -> list[tuple[str, Status | None]]:

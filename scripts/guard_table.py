@@ -26,6 +26,11 @@ IN_LIFECYCLE, IN_RESULTS = "tests/unit/test_lifecycle.py", "tests/unit/test_resu
 IN_RESCUE, IN_LANES, IN_KEY, IN_LIMIT = (
     f"tests/flow/test_{name}.py" for name in ("rescue", "lanes", "key", "spend_limit")
 )
+SPENDING, REPORTS, IN_REPORT = (
+    "shared/lanekeeper/spending.py",
+    "shared/lanekeeper/report.py",
+    "tests/unit/test_report.py",
+)
 IN_BREAKER, IN_REFUSALS = "tests/unit/test_breaker.py", "tests/unit/test_refusal_table.py"
 
 
@@ -1344,6 +1349,40 @@ LANES_AND_KEYS = [
     ),
 ]
 
+REPORT = [
+    never(
+        "an unknown price is in no sum of a report",
+        SPENDING,
+        "_add_answers",
+        "row.cost is None or row.standard is None",
+        f"{IN_REPORT}::test_rows_without_a_price_are_counted_and_in_no_sum",
+    ),
+    Guard(
+        "what is under way is not taken for bought twice",
+        REPORTS,
+        "_overspend",
+        "is_in_flight or ",
+        "",
+        f"{IN_REPORT}::test_days_that_prove_nothing_are_not_compared",
+    ),
+    Guard(
+        "a ledger that lacks what requests cost is not compared",
+        SPENDING,
+        "overspend_of",
+        "min(unused_batch, unused_realtime) < 0",
+        "False",
+        f"{IN_REPORT}::test_a_ledger_that_lacks_what_requests_cost_is_not_compared",
+    ),
+    Guard(
+        "a web search is no token charge",
+        SPENDING,
+        "_add_answers",
+        "2 * row.cost - searches == row.standard",
+        "2 * row.cost == row.standard",
+        f"{IN_REPORT}::test_web_searches_cost_the_same_in_a_batch_and_are_no_token_charge",
+    ),
+]
+
 GUARDS = (
     *SEND,
     *SENDING_RULES,
@@ -1355,4 +1394,5 @@ GUARDS = (
     *POLLING,
     *RESCUE,
     *LANES_AND_KEYS,
+    *REPORT,
 )

@@ -21,6 +21,7 @@ from local.demo.drive import Drive, time_limit
 from local.demo.evidence import Evidence, Rejections
 from local.demo.live import live_lines, most_it_can_cost
 from local.demo.options import Options, UsageError
+from local.demo.page import write_page
 from local.demo.progress import Steps, Watch
 from local.demo.report import Report, report_of
 from local.demo.show import document, dollars, exact, show
@@ -70,6 +71,7 @@ def run(options: Options, console: Console, *, then: Then = nothing_more) -> lis
         wrong += sentences(audit)
         _tell(report, gathered, wrong, options, console)
         _tell_audit(audit, console)
+        console.print(f"Report       {_short(write_page(stack))}", highlight=False, soft_wrap=True)
         if not wrong:
             wrong = then(stack, answerer, say)
         elif options.secured:
