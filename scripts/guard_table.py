@@ -1065,7 +1065,7 @@ RESCUE = [
         "an end that a dead tick did not tell of is told of by the next",
         DEADLINES,
         "_end",
-        "row = self.requests.get(one.entry.key) or {}",
+        "row = self.requests.get_all([one.entry.key]).get(one.entry.key, {})",
         "row: Item = {}",
         f"{IN_RESCUE}::test_a_tick_that_dies_before_it_tells_of_an_end_is_repeated_by_the_next",
     ),
