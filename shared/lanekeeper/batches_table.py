@@ -56,6 +56,11 @@ class BatchesTable:
         for shard in range(SHARDS):
             yield from self._open(f"segment#{shard}", until=now)
 
+    def open_segments(self) -> Iterable[Item]:
+        """The row of every segment that waits for a batch, as far as the index knows."""
+        for shard in range(SHARDS):
+            yield from self._open(f"segment#{shard}")
+
     # batches
 
     def seal(self, batch: Batch, segments: Iterable[Segment]) -> bool:
