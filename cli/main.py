@@ -12,6 +12,7 @@ COMMANDS = {
     "send": ("cli.send:send", "Send the requests of a file, and say which were refused."),
     "result": ("cli.result:result", "Print the answers of requests."),
     "status": ("cli.status:status", "What is under way, what waits and for whom."),
+    "show": ("cli.show:show", "One request's life, with times and reasons."),
     "report": ("cli.report:report", "What a period cost and saved, and how long answers took."),
     "forget": ("cli.forget:forget", "Delete one request's content; its row and its cost stay."),
     "audit": ("cli.audit:audit", "Look for requests, batches and costs that do not add up."),

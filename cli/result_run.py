@@ -43,7 +43,7 @@ def run(
     ids: Sequence[str], workload: str | None, where: Where, *, wait: bool, timeout: float | None, as_json: bool
 ) -> Exit:
     """Prints what there is; raises BadInputError where an id is ambiguous."""
-    workloads = _workloads() if workload is None else [workload]
+    workloads = workloads_to_search() if workload is None else [workload]
     client = connected(where)
     with understandable():
         statuses = _ended(client, ids, workloads, timeout) if wait else _statuses(client, ids, workloads)
@@ -54,7 +54,8 @@ def run(
     return next(code for code in (Exit.FAILED, Exit.UNKNOWN, Exit.NOT_YET, Exit.DONE) if code in codes)
 
 
-def _workloads() -> list[str]:
+def workloads_to_search() -> list[str]:
+    """Those of workloads.yaml; raises BadInputError where there is none."""
     if not (registry := found_registry(or_else=NAME_IT)):
         raise BadInputError(f"there is no workloads.yaml here to look the workload up in: {NAME_IT}")
     return list(registry)

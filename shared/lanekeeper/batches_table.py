@@ -246,6 +246,10 @@ class BatchesTable:
 
     # shared
 
+    def row(self, item_id: str) -> Item | None:
+        """Any row, as it stands: what a person looks at."""
+        return self._get(item_id)
+
     def _lease(self, batch: Batch, until: datetime, *, when: str, **values: Any) -> bool:
         fields = {"lease_until": moments.to_text(until), "next_action_at": moments.to_text(until)}
         return self._update(batch, put=fields, when=when, **values)
