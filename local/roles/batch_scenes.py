@@ -11,6 +11,8 @@ from local.roles.stage import Invocation, NotPreparedError, key_of, long_ago
 
 CLAUDES_BATCH_SECONDS = 3600  # emulated: every batch of the demo's emulator has ended by then
 
+ALL_SENT = {"rescue": "9999"}  # behind every deadline: each rescue's message is on its way
+
 
 class _BatchScene(Scene):
     """One segment on its way, its batch told by the rows."""
@@ -94,7 +96,7 @@ class RescuedSegment(RipeSegment):
 
     def prepare(self) -> None:
         self.buffer()
-        self.stage.change("BatchesTable", {"item_id": f"segment#{self.segment_id}"}, deadlines_done={"rescue": "0"})
+        self.stage.change("BatchesTable", {"item_id": f"segment#{self.segment_id}"}, deadlines_done=ALL_SENT)
         self.stage.change("RequestsTable", {"request_key": key_of(self.asked[0])}, rescue="pending")
 
 
@@ -171,7 +173,7 @@ class RescuedHeldBatch(HeldBatch):
 
     def prepare(self) -> None:
         super().prepare()
-        self.stage.change("BatchesTable", {"item_id": f"batch#{self.batch}"}, deadlines_done={"rescue": "0"})
+        self.stage.change("BatchesTable", {"item_id": f"batch#{self.batch}"}, deadlines_done=ALL_SENT)
         self.stage.change("RequestsTable", {"request_key": key_of(self.asked[0])}, rescue="pending")
 
 
