@@ -74,7 +74,7 @@ def test_the_completion_script_is_for_the_shell(shell: str) -> None:
 @pytest.mark.parametrize(
     ("words", "incomplete", "found"),
     [
-        pytest.param([], "s", ["send"], id="a command"),
+        pytest.param([], "se", ["send"], id="a command"),
         pytest.param(["send"], "--res", ["--restart"], id="an option"),
         pytest.param(["completion"], "", ["bash", "zsh", "fish"], id="a shell"),
     ],
