@@ -55,7 +55,7 @@ _EXPIRED = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,6 @@ def _refused(error: ClientError) -> str:
     code = error.response["Error"]["Code"].rpartition(".")[2]
     if code in _EXPIRED:
         return "AWS does not know these credentials, or they have expired: log in again, or name a --profile"
-    if code in _DENIED:
+    if code in DENIED:
         return f"these AWS credentials may not {error.operation_name}: docs/client.md lists what a producer needs"
     return f"AWS answered {code} to {error.operation_name}: {error.response['Error'].get('Message', '')}"

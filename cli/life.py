@@ -1,8 +1,8 @@
 """A request's life, put together from the rows that tell of it, in the order of what happened."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,9 @@ _OF_BATCH = {
     "cancel_asked_at": "Claude is asked to cancel its batch",
     "ended_at": "Claude has ended its batch",
 }
+
+
+_BEGUN = ("accepted_at", "rescued_at", "attempt_at", "finished_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +121,8 @@ def _happening(moment: str, what: str) -> Happening:
     return Happening(moments.from_text(moment), what)
 
 
-def booked_on(row: Mapping[str, Any]) -> Iterable[str]:
-    """The UTC days on which a request's calls may be booked."""
-    first, last = (
-        row["accepted_at"][:10],
-        str(row.get("finished_at") or row.get("attempt_at") or row["accepted_at"])[:10],
-    )
-    return sorted({first, last, str(row.get("attempt_at", first))[:10], str(row.get("rescued_at", first))[:10]})
+def days_of(row: Mapping[str, Any]) -> list[str]:
+    """The UTC days on which a request's calls may have begun."""
+    moments_known = [moments.from_text(row[name]) for name in _BEGUN if name in row]
+    first, last = min(moments_known).date(), max(moments_known).date()
+    return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]

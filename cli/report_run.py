@@ -19,7 +19,8 @@ from cli.report_tables import text
 from lanekeeper import clock
 from lanekeeper.policy import Registry
 from lanekeeper.pricing import standard_prices
-from lanekeeper.report import Fold, Period, Report
+from lanekeeper.report import Period, Report
+from lanekeeper.report_fold import Fold
 from lanekeeper.report_reading import ReportReading, reading_of
 from lanekeeper.report_rows import search_price
 

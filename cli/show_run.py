@@ -3,20 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 import click
 
 from cli.connection import reach, understandable
 from cli.conventions import Exit, Where
-from cli.life import Traces, booked_on, life_of, next_of
+from cli.life import Traces, days_of, life_of, next_of
 from cli.output import BadInputError, json_text, printable
 from cli.result_run import NAME_IT, workloads_to_search
 from lanekeeper import moments
 from lanekeeper.batches_table import BatchesTable
-from lanekeeper.dynamo import Item, plain_client
+from lanekeeper.dynamo import Item, plain_client, query_all
 from lanekeeper.identity import request_key
-from lanekeeper.ledger import SHARDS
+from lanekeeper.ledger import shard_keys
 from lanekeeper.requests_table import RequestsTable
 
 if TYPE_CHECKING:
@@ -53,14 +52,14 @@ class Look:
         return Traces(row=row, segment=segment, batch=batch, calls=list(self._calls(row)))
 
     def _calls(self, row: Item) -> Iterator[Item]:
-        for number in range(1, int(row["attempt"]) + 1):
-            for kind in ("", "#unseen"):
-                entry = f"realtime#{row['request_key']}#{number}{kind}"
-                shard = crc32(entry.encode()) % SHARDS
-                for day in booked_on(row):
-                    key = {"workload_day": f"{row['workload']}#{day}#{shard}", "entry": entry}
-                    if found := self.dynamodb.get_item(TableName=self.ledger, Key=key).get("Item"):
-                        yield found
+        """What the ledger has of its calls in real time, whatever became of them."""
+        for shard in (shard for day in days_of(row) for shard in shard_keys(row["workload"], day)):
+            yield from query_all(
+                self.dynamodb,
+                TableName=self.ledger,
+                KeyConditionExpression="workload_day = :shard AND begins_with(entry, :calls)",
+                ExpressionAttributeValues={":shard": shard, ":calls": f"realtime#{row['request_key']}#"},
+            )
 
 
 def run(request_id: str, workload: str | None, where: Where, *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """One run of `lanekeeper status`: the tables, the queues and the alarms of a stack, read once or again and again."""
 
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,8 +9,9 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 from rich.live import Live
+from rich.text import Text
 
-from cli.connection import Reached, reach, understandable
+from cli.connection import DENIED, Reached, reach, understandable
 from cli.conventions import Where
 from cli.open_work import Depth, Status, Work, lane_of, work_of
 from cli.output import BadInputError, console, json_text
@@ -42,7 +44,7 @@ def run(where: Where, *, watch: bool, as_json: bool) -> None:
 def _watch(stack: str, reached: Reached) -> None:
     with Live(console=console(), auto_refresh=False) as live:
         while True:
-            live.update(text(status_of(stack, reached, now=clock.now())), refresh=True)
+            live.update(Text(text(status_of(stack, reached, now=clock.now()))), refresh=True)
             time.sleep(EVERY_SECONDS)
 
 
@@ -76,15 +78,14 @@ def _depth(sqs: Any, name: str, url: str) -> Depth:
 
 
 def _alarms(reached: Reached, stack: str) -> list[str] | None:
-    """By the beginning of their names, which CloudFormation makes of the stack's."""
+    """By their names, which CloudFormation makes of the stack's: `lanekeeper-dev` begins like `lanekeeper`."""
     cloudwatch: Any = reached.session.client("cloudwatch", config=CONFIG, **reached.place)
+    ours = re.compile(rf"{re.escape(stack)}-([A-Za-z0-9]+)-[A-Za-z0-9]+")
     try:
         pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-", StateValue="ALARM")
-        return sorted(
-            alarm["AlarmName"].removeprefix(f"{stack}-").rpartition("-")[0] or alarm["AlarmName"]
-            for page in pages
-            for alarm in page["MetricAlarms"]
-            if alarm["StateValue"] == "ALARM"
-        )
-    except ClientError:  # no right to read them; the rest is worth showing
-        return None
+        alarms = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["StateValue"] == "ALARM"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in DENIED:  # the rest is worth showing
+            return None
+        raise
+    return sorted(found[1] for alarm in alarms if (found := ours.fullmatch(alarm["AlarmName"])))

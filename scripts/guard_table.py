@@ -28,7 +28,7 @@ IN_RESCUE, IN_LANES, IN_KEY, IN_LIMIT = (
 )
 SPENDING, REPORTS, IN_REPORT = (
     "shared/lanekeeper/spending.py",
-    "shared/lanekeeper/report.py",
+    "shared/lanekeeper/report_fold.py",
     "tests/unit/test_report.py",
 )
 IN_BREAKER, IN_REFUSALS = "tests/unit/test_breaker.py", "tests/unit/test_refusal_table.py"

@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 from lanekeeper.pricing import standard_prices
-from lanekeeper.report import Fold, Period
+from lanekeeper.report import Period
+from lanekeeper.report_fold import Fold
 from lanekeeper.report_rows import booked_of, search_price
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -7,7 +7,8 @@ from cli.report_html import page
 from cli.report_run import folded
 from lanekeeper.pricing import standard_prices
 from lanekeeper.registry import deployed_registry
-from lanekeeper.report import Fold, Period
+from lanekeeper.report import Period
+from lanekeeper.report_fold import Fold
 from lanekeeper.report_reading import reading_of
 from lanekeeper.report_rows import search_price
 from local.demo.audit import LATER

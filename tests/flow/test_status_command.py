@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 from cli.main import main
@@ -75,7 +76,7 @@ def test_a_lane_that_waits_for_a_person_names_the_reason_and_so_does_its_batch(d
 def test_dead_letters_and_alarms_are_named(deployed: System) -> None:
     boto3.client("sqs").send_message(QueueUrl=deployed.ids["RequestDeadLetterQueue"], MessageBody="{}")
     cloudwatch = boto3.client("cloudwatch")
-    for name in ("lanekeeper-HoldAlarm-1A2B", "lanekeeper-PollerSilentAlarm-3C4D", "other-HoldAlarm-5E6F"):
+    for name in ("lanekeeper-HoldAlarm-1A2B", "lanekeeper-PollerSilentAlarm-3C4D", "lanekeeper-dev-HoldAlarm-5E6F"):
         cloudwatch.put_metric_alarm(
             AlarmName=name,
             MetricName="m",
@@ -92,15 +93,23 @@ def test_dead_letters_and_alarms_are_named(deployed: System) -> None:
     assert "Alarms     HoldAlarm\n" in shown()
 
 
-def test_who_may_not_see_alarms_sees_the_rest(deployed: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import ClientError
+@pytest.mark.parametrize(
+    ("code", "exit_code", "words"),
+    [
+        ("AccessDenied", 0, "Alarms     unknown: no right to read them"),
+        ("InternalServiceFault", 3, "InternalServiceFault"),
+    ],
+)
+def test_who_may_not_see_alarms_sees_the_rest_and_another_error_is_no_lack_of_rights(
+    deployed: System, monkeypatch: pytest.MonkeyPatch, code: str, exit_code: int, words: str
+) -> None:
+    def refused(*_: object, **__: object) -> object:
+        raise ClientError({"Error": {"Code": code, "Message": ""}}, "DescribeAlarms")
 
-    def denied(*_: object, **__: object) -> object:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "DescribeAlarms")
-
-    monkeypatch.setattr("botocore.paginate.PageIterator.__iter__", denied)
+    monkeypatch.setattr("botocore.paginate.PageIterator.__iter__", refused)
     monkeypatch.setattr("lanekeeper.batches_table.query_all", lambda *_, **__: [])
-    assert "Alarms     unknown: no right to read them" in shown()
+    result = run()
+    assert (result.exit_code, words in result.output) == (exit_code, True), result.output
 
 
 def test_watching_ends_by_ctrl_c_and_is_not_for_programs(deployed: System, monkeypatch: pytest.MonkeyPatch) -> None:

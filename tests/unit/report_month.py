@@ -7,7 +7,8 @@ from decimal import Decimal
 from lanekeeper.models import Lane
 from lanekeeper.policy import registry_of
 from lanekeeper.pricing import standard_prices
-from lanekeeper.report import Fold, Period, Report
+from lanekeeper.report import Period, Report
+from lanekeeper.report_fold import Fold
 from lanekeeper.report_rows import Booked, Ended, search_price
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

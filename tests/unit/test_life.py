@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.life import Traces, next_of
+from cli.life import Traces, days_of, next_of
 
 ROW = {"request_key": "k", "lane": "batch", "attempt": 0}
 OPEN = {
@@ -38,3 +38,8 @@ BATCH = OPEN | {"item_id": "batch#1", "state": "HELD", "hold_reason": "HTTP 401"
 )
 def test_what_happens_next(row: dict[str, Any], rows: dict[str, Any], following: str) -> None:
     assert next_of(Traces(**({"row": ROW | row, "segment": None, "batch": None, "calls": []} | rows))) == following
+
+
+def test_calls_are_looked_for_on_every_day_that_a_request_lived() -> None:
+    row = ROW | {"accepted_at": "2026-11-23T23:00:00.000Z", "attempt_at": "2026-11-26T01:00:00.000Z"}
+    assert days_of(row) == ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26"]
